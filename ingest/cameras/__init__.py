@@ -1,0 +1,20 @@
+"""The cameras: one file per kind, one line each in the registry."""
+
+from __future__ import annotations
+
+from ingest.cameras.images import ImageFolder
+from ingest.cameras.video import VideoFile
+from ingest.simulate.camera import SimulatedCamera
+from ingest.sources import Camera, parse_address
+
+CAMERAS: dict[str, type[Camera]] = {
+    "images": ImageFolder,
+    "video": VideoFile,
+    "simulated": SimulatedCamera,
+}
+
+
+def open_camera(text: str, printer: str) -> Camera:
+    """The camera that an address names. Raises SourceError for an address that makes no sense."""
+    address = parse_address(text, CAMERAS)
+    return CAMERAS[address.kind](address, printer)

@@ -1,0 +1,59 @@
+"""The one error tree of Nozzlewatch.
+
+    NozzlewatchError
+    ├── FarmFileError          all mistakes of a farm file at once
+    ├── RecordError            bytes that are no record of ours, or a newer one
+    ├── SourceError            a camera or a printer
+    │   ├── SourceNotFound     what the source's address names is not there, or holds nothing to read
+    │   ├── CameraUnreachable
+    │   └── PrinterUnreachable
+    └── StoreError             Redis or the embedded Valkey
+        ├── StoreUnreachable
+        └── Fenced             another process has taken this shard over
+
+Every message names what was found, what was expected and what to do.
+"""
+
+
+class NozzlewatchError(Exception):
+    """Anything that Nozzlewatch raises on purpose; the command line prints it without a traceback."""
+
+
+class FarmFileError(NozzlewatchError):
+    """A farm file with mistakes. ``mistakes`` holds one line for each of them."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(mistakes))
+
+
+class RecordError(NozzlewatchError):
+    """Bytes that cannot be read as the record that was expected."""
+
+
+class SourceError(NozzlewatchError):
+    """A camera or a telemetry source that cannot be used as its address says."""
+
+
+class SourceNotFound(SourceError):
+    """The address of a source names nothing that exists, or something empty."""
+
+
+class CameraUnreachable(SourceError):
+    """A camera has given up for now; its caller decides when to try again."""
+
+
+class PrinterUnreachable(SourceError):
+    """A printer's port has given up for now; its caller decides when to try again."""
+
+
+class StoreError(NozzlewatchError):
+    """The stores (Redis or the embedded Valkey) cannot do what was asked."""
+
+
+class StoreUnreachable(StoreError):
+    """No store answers at the configured address."""
+
+
+class Fenced(StoreError):
+    """Another process has taken this shard over: stop writing to it."""

@@ -211,15 +211,16 @@ def decode(data: bytes, kind: type[T]) -> T:
     known = kind.__struct_defaults__[kind.__struct_fields__.index("version")]
     decoder = _decoders.setdefault(kind, msgspec.msgpack.Decoder(kind))
     try:
-        found = msgspec.msgpack.decode(data, type=_Header).version
-        if found > known:
+        version = msgspec.msgpack.decode(data, type=_Header).version
+        if version > known:
             raise RecordError(
-                f"{kind.__name__}: found version {found}, expected at most {known}: "
+                f"{kind.__name__}: found version {version}, expected at most {known}: "
                 "a newer Nozzlewatch wrote this; update this one"
             )
         return decoder.decode(data)  # type: ignore[return-value]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"{kind.__name__}: found {len(data)} bytes that are no such record ({error})") from error
+        found = f"found {len(data)} bytes that are no such record ({error})"
+        raise RecordError(f"{kind.__name__}: {found}") from error
 
 
 def frame_ref(frame: Frame) -> FrameRef:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import AsyncIterator, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import ClassVar, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -38,15 +38,18 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Camera(Protocol):
-    """Something that yields frames. Made from an address, read once by one task, then closed by leaving the loop.
+    """Something that yields frames. Made from an address, read once by one task, closed by leaving the loop.
 
     ``recorded`` is True where the frames carry times of the past and end (a folder, a file), False for a
-    live camera, which never ends. ``options`` names the options that the address may carry, each with a word
-    on what it is; an unknown one is a mistake in the farm file.
+    live camera, which never ends. ``time_estimated`` becomes True, at the first frame at the latest, where
+    a recorded source has no times of its own and lays its frames at a fixed rate. ``options`` names the
+    options that the address may carry, each with a word on what it is; an unknown one is a mistake in the
+    farm file.
     """
 
     recorded: ClassVar[bool]
     options: ClassVar[Mapping[str, str]]
+    time_estimated: bool
 
     def __init__(self, address: Address, printer: str) -> None:
         """Read the address, touch nothing. Raises SourceError where an option's value makes no sense."""
@@ -72,6 +75,7 @@ class Telemetry(Protocol):
 
     recorded: ClassVar[bool]
     options: ClassVar[Mapping[str, str]]
+    time_estimated: bool
 
     def __init__(self, address: Address, printer: str) -> None: ...
 
@@ -87,8 +91,13 @@ class Telemetry(Protocol):
     def counts(self) -> Mapping[str, int]: ...
 
 
-def parse_address(text: str, kinds: Mapping[str, type[Camera]] | Mapping[str, type[Telemetry]]) -> Address:
-    """Read ``kind:where?options`` against a registry. Raises SourceError naming found and expected."""
+def parse_address(
+    text: str, kinds: Mapping[str, type[Camera]] | Mapping[str, type[Telemetry]], base: Path = Path()
+) -> Address:
+    """Read ``kind:where?options`` against a registry; a relative path starts at ``base``.
+
+    Raises SourceError naming found and expected.
+    """
     kind, colon, rest = text.partition(":")
     if not colon or kind not in kinds or not rest:
         raise SourceError(f"found {text!r}, expected {_one_of(kinds)}{_hint(text, kind, rest, kinds)}")
@@ -99,7 +108,7 @@ def parse_address(text: str, kinds: Mapping[str, type[Camera]] | Mapping[str, ty
         if name not in known:
             expected = ", ".join(sorted(known)) or "none"
             raise SourceError(f"found option {name!r} in {text!r}, expected one of: {expected}")
-    return Address(kind, where, options)
+    return Address(kind, where if where.startswith("//") else str(base / where), options)
 
 
 def option_number(address: Address, name: str, default: float, *, low: float, high: float) -> float:

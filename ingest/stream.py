@@ -1,0 +1,236 @@
+"""The streams between the stages: their names, reading them as a group, trimming them, counting drops.
+
+Streams of one shard share the hash tag ``{shard}``, so one transaction can touch all of them, in a Redis
+Cluster too. Each shard has one owner per group, so the consumer's name is the same everywhere; a printer
+always falls into the same shard, and so its windows stay in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+import redis
+
+from ingest.errors import StoreUnreachable
+from ingest.store import BLOCK_MS
+
+CONSUMER = "owner"
+DETECTOR = "detector"
+LOG = "log"
+ALERTS = "alerts"
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "windows": (DETECTOR,),
+    "scores": (LOG,),
+    "anomalies": (LOG, ALERTS),
+}
+"""Who reads which stream. All groups are made before the first entry: none misses what came before it."""
+
+DATA = b"d"
+"""The one field of an entry that holds the record."""
+
+MAX_LEN = 100_000
+"""Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
+
+
+class Entry(NamedTuple):
+    """One entry of a stream; ``data`` is None where it was trimmed before it was read."""
+
+    stream: str
+    id: str
+    data: bytes | None
+
+    @property
+    def shard(self) -> int:
+        return int(self.stream.rpartition("{")[2].rstrip("}"))
+
+
+def shard_of(printer: str, shards: int) -> int:
+    """The printer's shard: the same on every machine and in every version."""
+    return int.from_bytes(hashlib.blake2b(printer.encode(), digest_size=8).digest()) % shards
+
+
+def key(name: str, shard: int) -> str:
+    """The key of a shard's stream or hash, for instance ``nw:windows:{3}``."""
+    return f"nw:{name}:{{{shard}}}"
+
+
+def frame_key(shard: int, printer: str, captured_ns: int) -> str:
+    """The key of a frame in the frame store."""
+    return f"{key('frame', shard)}:{printer}:{captured_ns}"
+
+
+def ensure_groups(events: redis.Redis, shards: Sequence[int]) -> None:
+    """Make every stream's groups, reading from the very beginning, where they are not there yet."""
+    with store_errors():
+        for shard in shards:
+            for name, groups in GROUPS.items():
+                for group in groups:
+                    _ensure_group(events, key(name, shard), group)
+
+
+def _ensure_group(events: redis.Redis, stream: str, group: str) -> None:
+    try:
+        events.xgroup_create(stream, group, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if not str(error).startswith("BUSYGROUP"):
+            raise
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns redis-py's connection errors into the tree's own."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise StoreUnreachable(
+            f"redis: the connection was lost ({error}), expected the store to answer; waiting for its return"
+        ) from error
+
+
+class Reader:
+    """Reads streams as one member of a group: own pending entries first, then new ones.
+
+    At least once: what was read and not acknowledged comes again from ``pending`` after a restart.
+    """
+
+    def __init__(self, events: redis.Redis, streams: Sequence[str], group: str) -> None:
+        self._events = events
+        self._streams = list(streams)
+        self._group = group
+
+    def pending(self, count: int) -> Iterator[list[Entry]]:
+        """What was delivered to this group and never acknowledged, stream by stream, oldest first."""
+        for stream in self._streams:
+            after = "0"
+            while batch := self._read({stream: after}, count, None):
+                after = batch[-1].id
+                yield batch
+
+    def read(self, count: int, block_ms: int = BLOCK_MS) -> list[Entry]:
+        """New entries of all streams, at most ``count`` of each; waits ``block_ms`` where there are none."""
+        return self._read(dict.fromkeys(self._streams, ">"), count, block_ms or None)
+
+    def _read(self, cursors: dict[str, str], count: int, block_ms: int | None) -> list[Entry]:
+        with store_errors():
+            reply = self._events.xreadgroup(
+                self._group, CONSUMER, cast(Any, cursors), count=count, block=block_ms
+            )
+        return [
+            Entry(_text(stream), _text(entry_id), fields.get(DATA) if fields else None)
+            for stream, entries in _pairs(reply)
+            for entry_id, fields in _rows(entries)
+        ]
+
+    def deliveries(self, entries: Sequence[Entry]) -> dict[str, int]:
+        """How often each of these entries (of one stream) was delivered so far, by id."""
+        if not entries:
+            return {}
+        with store_errors():
+            rows = self._events.xpending_range(
+                entries[0].stream, self._group, min=entries[0].id, max=entries[-1].id, count=len(entries)
+            )
+        return {_text(row["message_id"]): int(row["times_delivered"]) for row in cast(list[Any], rows)}
+
+    def acknowledge(self, entries: Sequence[Entry]) -> None:
+        """Say that these entries are done: they never come again."""
+        with store_errors(), self._events.pipeline(transaction=False) as pipe:
+            for stream in {entry.stream for entry in entries}:
+                pipe.xack(stream, self._group, *(e.id for e in entries if e.stream == stream))
+            pipe.execute()
+
+
+def bury(pipe: redis.Redis, entry: Entry, error: str) -> None:
+    """Put an entry that cannot be worked on among the dead letters, with its error."""
+    fields = {b"stream": entry.stream, b"id": entry.id, b"error": error, DATA: entry.data or b""}
+    pipe.xadd(key("dead", entry.shard), cast(Any, fields), maxlen=MAX_LEN, approximate=True)
+
+
+def count_drops(pipe: redis.Redis, shard: int, reason: str, number: int = 1) -> None:
+    """Add to the shard's count of what was dropped, by reason."""
+    pipe.hincrby(key("drops", shard), reason, number)
+
+
+def drops(events: redis.Redis, shards: Sequence[int]) -> dict[str, int]:
+    """What was dropped so far, by reason, over all shards."""
+    totals: dict[str, int] = {}
+    with store_errors():
+        for shard in shards:
+            for reason, number in cast(dict[bytes, bytes], events.hgetall(key("drops", shard))).items():
+                totals[_text(reason)] = totals.get(_text(reason), 0) + int(number)
+    return totals
+
+
+def backlog(events: redis.Redis, stream: str, group: str) -> int:
+    """Entries of a stream that a group has not acknowledged yet: unread and pending ones."""
+    with store_errors():
+        for row in _group_rows(events, stream):
+            if _text(row["name"]) == group:
+                lag = row.get("lag")
+                unread = int(lag) if lag is not None else events.xlen(stream)
+                return unread + int(row["pending"])
+    return 0
+
+
+def trim(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> int:
+    """Remove what every group has acknowledged, and beyond ``max_len`` what they have not.
+
+    Returns how many entries were removed although some group still wanted them: they are lost, and the
+    caller counts them. A stream without groups is cut by ``max_len`` alone.
+    """
+    with store_errors():
+        oldest = _oldest_wanted(events, stream)
+        if oldest is not None:
+            events.xtrim(stream, minid=oldest, approximate=False)
+        excess = events.xlen(stream) - max_len
+        return events.xtrim(stream, maxlen=max_len, approximate=False) if excess > 0 else 0
+
+
+def _oldest_wanted(events: redis.Redis, stream: str) -> str | None:
+    """The smallest id that some group still wants, None where there is no group."""
+    wanted = []
+    for row in _group_rows(events, stream):
+        group = _text(row["name"])
+        summary = events.xpending(stream, group)
+        wanted.append(
+            _text(summary["min"]) if summary["pending"] else _after(_text(row["last-delivered-id"]))
+        )
+    return min(wanted, key=id_order, default=None)
+
+
+def _group_rows(events: redis.Redis, stream: str) -> list[dict[str, Any]]:
+    try:
+        return events.xinfo_groups(stream)
+    except redis.ResponseError:  # no such key
+        return []
+
+
+def id_order(entry_id: str) -> tuple[int, int]:
+    """A stream id as numbers: ids compare by these, not as text."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _after(entry_id: str) -> str:
+    milliseconds, sequence = id_order(entry_id)
+    return f"{milliseconds}-{sequence + 1}"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _pairs(reply: Any) -> list[tuple[bytes, Any]]:
+    """The reply to XREADGROUP as pairs of stream and entries, in RESP2's and in RESP3's form."""
+    if not reply:
+        return []
+    return list(reply.items()) if isinstance(reply, dict) else [tuple(pair) for pair in reply]
+
+
+def _rows(entries: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:
+    # RESP3 wraps each stream's entries into one more list.
+    nested = len(entries) == 1 and entries[0] and isinstance(entries[0][0], list | tuple)
+    return list(entries[0] if nested else entries)

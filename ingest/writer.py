@@ -1,0 +1,118 @@
+"""Writes windows and their frames to the stores, each window exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+import redis
+
+from ingest.records import Frame, Window, encode
+from ingest.store import Stores
+from ingest.stream import (
+    DATA,
+    DETECTOR,
+    MAX_LEN,
+    backlog,
+    count_drops,
+    ensure_groups,
+    frame_key,
+    key,
+    shard_of,
+    store_errors,
+    trim,
+)
+
+FRAME_TTL_S = 600
+"""How long a frame waits for its detector, in s; under memory pressure the oldest go first."""
+
+
+class Captured(NamedTuple):
+    """A window with its frame's bytes, before they part for the two stores."""
+
+    window: Window
+    frame: Frame | None
+
+
+class WindowWriter:
+    """Appends windows to ``nw:windows:{shard}`` and puts their frames beside them.
+
+    Beside each append, in the same transaction, ``nw:ingested:{shard}`` takes the printer's last index.
+    When the answer to a write is lost, writing the same batch again after ``reopen`` appends only what is
+    missing; and a recorded source that starts anew goes on where it had ended.
+    """
+
+    def __init__(self, stores: Stores, shards: int, max_len: int = MAX_LEN) -> None:
+        self._shards = shards
+        self._max_len = max_len
+        self.reopen(stores)
+
+    def reopen(self, stores: Stores) -> None:
+        """Go on with new connections, knowing nothing of what the last write has done."""
+        self._stores = stores
+        self._last: dict[str, int] = {}
+        ensure_groups(stores.events, range(self._shards))
+
+    def write(self, batch: Sequence[Captured]) -> int:
+        """Write a batch, in order; returns how many windows were new. Raises StoreUnreachable."""
+        with store_errors():
+            new = [captured for captured in batch if self._is_new(captured.window)]
+            self._put_frames(new)
+            for shard in {shard_of(captured.window.printer, self._shards) for captured in new}:
+                self._append(
+                    shard, [c.window for c in new if shard_of(c.window.printer, self._shards) == shard]
+                )
+        return len(new)
+
+    def backlog(self, printer: str) -> int:
+        """Windows in the printer's shard that the detector has not judged yet."""
+        stream = key("windows", shard_of(printer, self._shards))
+        return backlog(self._stores.events, stream, DETECTOR)
+
+    def count_drops(self, printer: str, reasons: Iterable[tuple[str, int]]) -> None:
+        """Add what a printer's sources dropped to the counts that everybody sees."""
+        with store_errors():
+            for reason, number in reasons:
+                count_drops(self._stores.events, shard_of(printer, self._shards), reason, number)
+
+    def _is_new(self, window: Window) -> bool:
+        if window.printer not in self._last:
+            shard = shard_of(window.printer, self._shards)
+            last = cast(bytes | None, self._stores.events.hget(key("ingested", shard), window.printer))
+            self._last[window.printer] = int(last) if last is not None else -1
+        return window.index > self._last[window.printer]
+
+    def _put_frames(self, batch: Sequence[Captured]) -> None:
+        """Frames go first: a window must never be read before its frame is there."""
+        with self._stores.frames.pipeline(transaction=False) as pipe:
+            for frame in (captured.frame for captured in batch if captured.frame is not None):
+                shard = shard_of(frame.printer, self._shards)
+                pipe.set(frame_key(shard, frame.printer, frame.captured_ns), frame.jpeg, ex=FRAME_TTL_S)
+            # A full frame store refuses single frames; their windows are judged by telemetry, and counted.
+            pipe.execute(raise_on_error=False)
+
+    def _append(self, shard: int, windows: Sequence[Window]) -> None:
+        stream = key("windows", shard)
+        with self._stores.events.pipeline(transaction=True) as pipe:
+            for window in windows:
+                pipe.xadd(stream, {DATA: encode(window)})
+                pipe.hset(key("ingested", shard), window.printer, str(window.index))
+            pipe.xlen(stream)
+            length = int(pipe.execute()[-1])
+        self._last.update({window.printer: window.index for window in windows})
+        if length > self._max_len:
+            self._drop_oldest(shard, stream)
+
+    def _drop_oldest(self, shard: int, stream: str) -> None:
+        """The last resort, when no detector reads for long: the oldest windows go, and are counted."""
+        lost = trim(self._stores.events, stream, self._max_len)
+        if lost:
+            count_drops(self._stores.events, shard, "windows_unread", lost)
+
+
+def read_frames(frames: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:
+    """The bytes of frames in the order of their keys, None for each that has gone."""
+    if not keys:
+        return []
+    with store_errors():
+        return cast(list[bytes | None], frames.mget(keys))

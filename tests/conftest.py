@@ -1,0 +1,40 @@
+"""Fixtures that every package's tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.store import EmbeddedStores, Stores, open_stores
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data; the test is skipped where there is none."""
+    data = Path(os.environ.get("NOZZLEWATCH_DATA", ROOT.parent / "shared" / "data"))
+    if not data.is_dir():
+        pytest.skip(f"no real data at {data}: set NOZZLEWATCH_DATA to the folder that holds it")
+    return data
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStores]:
+    """Real Valkey servers, one pair for the whole session."""
+    with EmbeddedStores(tmp_path_factory.mktemp("stores")) as stores:
+        stores.ensure()
+        yield stores
+
+
+@pytest.fixture
+def stores(embedded: EmbeddedStores) -> Iterator[Stores]:
+    """Both stores, empty."""
+    opened = open_stores(embedded.urls())
+    opened.events.flushall()
+    opened.frames.flushall()
+    yield opened
+    opened.close()

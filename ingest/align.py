@@ -1,0 +1,209 @@
+"""Lines up what a printer's camera and its firmware tell into windows on one time axis.
+
+Pure: time comes in as an argument and nothing here reads a clock. Items are added as they arrive, in any
+order; ``advance`` closes every window whose end lies behind the watermark (now minus the lateness that the
+farm file allows). What arrives after its window was closed is left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from msgspec import Struct
+
+from ingest.marks import Marker
+from ingest.records import (
+    CHANNEL,
+    CHANNELS,
+    COUNTED,
+    NS_PER_S,
+    STEPS_PER_WINDOW,
+    Bools,
+    Event,
+    Floats,
+    Frame,
+    Mark,
+    Reading,
+    Window,
+    WindowEvent,
+    frame_ref,
+)
+from ingest.writer import Captured
+
+COUNTED_COLUMNS = [CHANNEL[name] for name in sorted(COUNTED)]
+JUMP_NS = 30 * NS_PER_S
+"""An item further than this from its arrival comes from a clock that was set, not from a slow network."""
+
+MAX_EMPTY = 60
+"""Empty windows emitted in a row: enough to tell that a source is silent; a longer hole is one GAP mark."""
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """How windows are cut, all in ns."""
+
+    span_ns: int = NS_PER_S
+    lateness_ns: int = 2 * NS_PER_S  # how long a window stays open for late items
+    early_ns: int = 2 * NS_PER_S  # how far an item may be ahead of its arrival
+
+
+class _Cell:
+    """One window while it is open."""
+
+    def __init__(self) -> None:
+        self.frame: Frame | None = None
+        self.values = np.full((STEPS_PER_WINDOW, len(CHANNELS)), np.nan, np.float32)
+        self.times = np.full(self.values.shape, -1, np.int64)
+        self.values[:, COUNTED_COLUMNS] = 0.0
+        self.events: list[WindowEvent] = []
+
+
+class Aligner:
+    """The windows of one printer, each emitted once, in ascending order of index."""
+
+    def __init__(self, printer: str, job: str, timing: Timing, *, camera: bool, telemetry: bool) -> None:
+        self.counts: Counter[str] = Counter()
+        self._printer, self._job, self._timing = printer, job, timing
+        self._marker = Marker(timing.span_ns, camera=camera, telemetry=telemetry)
+        self._cells: dict[int, _Cell] = {}
+        self._next: int | None = None  # index of the next window to emit
+        self._empty = 0  # windows emitted in a row with nothing in them
+        self._held = np.full(len(CHANNELS), np.nan, np.float32)
+        self._seen: set[tuple[str, int, float | str]] = set()
+        self._offsets_ns: dict[str, int] = {}
+
+    def add(self, item: Frame | Reading | Event, now_ns: int, *, estimated: bool = False) -> None:
+        """Take an item that arrived at ``now_ns``; ``estimated`` says that its time is only estimated."""
+        source = "camera" if isinstance(item, Frame) else "telemetry"
+        at_ns = self._anchor(source, item.captured_ns if isinstance(item, Frame) else item.at_ns, now_ns)
+        index = at_ns // self._timing.span_ns
+        if self._next is None:
+            self._next = index
+        if index < self._next and not self._reopen(index):
+            self.counts[f"late_{source}"] += 1
+        elif self._is_new(item, at_ns):
+            self._place(item, at_ns, self._cells.setdefault(index, _Cell()))
+            if estimated:
+                self._marker.mark_next(index, Mark.TIME_ESTIMATED)
+
+    def begin(self, now_ns: int) -> None:
+        """A live print begins now, even if its sources say nothing: their silence is to be told."""
+        if self._next is None:
+            self._next = now_ns // self._timing.span_ns
+
+    def advance(self, now_ns: int) -> list[Captured]:
+        """Close every window that can get nothing more by ``now_ns``; the watermark never runs backwards."""
+        watermark = (now_ns - self._timing.lateness_ns) // self._timing.span_ns
+        return self._emit_before(watermark)
+
+    def close(self) -> list[Captured]:
+        """The source has ended: close every window that holds something."""
+        return self._emit_before(max(self._cells, default=-1) + 1)
+
+    def _anchor(self, source: str, at_ns: int, now_ns: int) -> int:
+        """The item's time on our axis; a clock that was set is anchored to the arrival and counted."""
+        anchored = at_ns + self._offsets_ns.get(source, 0)
+        ahead = anchored - now_ns
+        if -JUMP_NS <= ahead <= self._timing.early_ns:
+            return anchored
+        self._offsets_ns[source] = now_ns - at_ns
+        self.counts[f"clock_jump_{source}"] += 1
+        self._marker.mark_next(now_ns // self._timing.span_ns, Mark.CLOCK_JUMP)
+        return now_ns
+
+    def _reopen(self, index: int) -> bool:
+        """Before the first window is out, an older item may still begin the print."""
+        if not self._marker.emitted:
+            self._next = index
+        return not self._marker.emitted
+
+    def _is_new(self, item: Frame | Reading | Event, at_ns: int) -> bool:
+        """Whether this very item was not there before; counted channels may repeat within an instant."""
+        match item:
+            case Frame():
+                told: tuple[str, int, float | str] = ("frame", at_ns, 0.0)
+            case Reading():
+                if item.channel in COUNTED:
+                    return True
+                told = (item.channel, at_ns, item.value)
+            case Event():
+                told = (item.kind, at_ns, item.text)
+        if told in self._seen:
+            self.counts["duplicate"] += 1
+            return False
+        self._seen.add(told)
+        return True
+
+    def _place(self, item: Frame | Reading | Event, at_ns: int, cell: _Cell) -> None:
+        match item:
+            case Frame():
+                self.counts["frames_skipped"] += cell.frame is not None
+                if cell.frame is None or item.captured_ns > cell.frame.captured_ns:
+                    cell.frame = item
+            case Reading():
+                self._place_reading(item, at_ns, cell)
+            case Event():
+                cell.events.append(WindowEvent(at_ns, item.kind, item.text))
+
+    def _place_reading(self, reading: Reading, at_ns: int, cell: _Cell) -> None:
+        column = CHANNEL[reading.channel]
+        step = at_ns % self._timing.span_ns * STEPS_PER_WINDOW // self._timing.span_ns
+        if reading.channel in COUNTED:
+            cell.values[step, column] += reading.value
+            cell.times[step, column] = at_ns
+        elif at_ns >= cell.times[step, column]:  # the step keeps its last value, whatever came first
+            cell.values[step, column] = reading.value
+            cell.times[step, column] = at_ns
+
+    def _emit_before(self, watermark: int) -> list[Captured]:
+        emitted: list[Captured] = []
+        while self._next is not None and self._next < watermark:
+            cell = self._cells.pop(self._next, None)
+            self._empty = 0 if cell else self._empty + 1
+            if self._empty > MAX_EMPTY or (cell is None and self._marker.unrecorded):
+                self._skip_hole(watermark)
+                continue
+            emitted.append(self._emit(self._next, cell or _Cell()))
+            self._next += 1
+        if emitted:
+            self._forget()
+        return emitted
+
+    def _skip_hole(self, watermark: int) -> None:
+        """Nothing more to say of this hole: go on with the next window that holds something."""
+        later = min(self._cells, default=watermark)
+        self._next = min(later, watermark)
+        self._marker.mark_next(self._next, Mark.GAP)
+
+    def _emit(self, index: int, cell: _Cell) -> Captured:
+        span_ns = self._timing.span_ns
+        measured = cell.times >= 0
+        values = self._fill(cell.values, measured)
+        events = tuple(sorted(cell.events))
+        window = Window(
+            printer=self._printer,
+            job=self._job,
+            index=index,
+            span_ns=span_ns,
+            frame=frame_ref(cell.frame) if cell.frame else None,
+            sensors=values.tobytes(),
+            measured=measured.tobytes(),
+            marks=self._marker.marks(index, values, measured, events, cell.frame is not None),
+            events=events,
+        )
+        return Captured(window, cell.frame)
+
+    def _fill(self, values: Floats, measured: Bools) -> Floats:
+        """Fill the grid: each step that measured nothing holds the last known value."""
+        for step in range(STEPS_PER_WINDOW):
+            held = ~measured[step]
+            held[COUNTED_COLUMNS] = False
+            values[step, held] = self._held[held]
+            self._held = values[step].copy()
+        return values
+
+    def _forget(self) -> None:
+        """Drop what duplicates are recognised by, as far as it lies behind the windows still open."""
+        if self._next is not None:
+            oldest_ns = self._next * self._timing.span_ns
+            self._seen = {told for told in self._seen if told[1] >= oldest_ns}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ingest.sources import Telemetry, parse_address
 from ingest.telemetry.log_file import LogFile
 from ingest.telemetry.serial_port import SerialPort
@@ -12,7 +14,7 @@ TELEMETRY: dict[str, type[Telemetry]] = {
 }
 
 
-def open_telemetry(text: str, printer: str) -> Telemetry:
+def open_telemetry(text: str, printer: str, base: Path = Path()) -> Telemetry:
     """The telemetry source that an address names. Raises SourceError for an address that makes no sense."""
-    address = parse_address(text, TELEMETRY)
+    address = parse_address(text, TELEMETRY, base)
     return TELEMETRY[address.kind](address, printer)

@@ -1,0 +1,353 @@
+"""Logs of every format, as readings and events at their times."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import SourceError, SourceNotFound
+from ingest.records import NS_PER_S, Event, EventKind, Reading
+from ingest.sources import TelemetryItem, parse_address
+from ingest.telemetry import TELEMETRY
+from ingest.telemetry.lines import LineCutter
+from ingest.telemetry.log_file import LogFile
+from ingest.telemetry.log_formats import repeated
+from ingest.telemetry.marlin import LONGEST_LINE
+
+
+def open_log(path: Path, options: str = "") -> LogFile:
+    source = LogFile(parse_address(f"log:{path}{options}", TELEMETRY), "p1")
+    assert source.recorded
+    return source
+
+
+def read(source: LogFile) -> list[TelemetryItem]:
+    async def collect() -> list[TelemetryItem]:
+        return [item async for item in source.items()]
+
+    items = asyncio.run(collect())
+    assert [item.at_ns for item in items] == sorted(item.at_ns for item in items)
+    return items
+
+
+def log_of(tmp_path: Path, *lines: str, options: str = "") -> LogFile:
+    path = tmp_path / "printer.log"
+    path.write_bytes("\r\n".join(lines).encode())
+    return open_log(path, options)
+
+
+def ns(text: str) -> int:
+    moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def values(items: list[TelemetryItem], channel: str) -> list[tuple[int, float]]:
+    return [(i.at_ns, i.value) for i in items if isinstance(i, Reading) and i.channel == channel]
+
+
+def events(items: list[TelemetryItem]) -> list[EventKind]:
+    return [item.kind for item in items if isinstance(item, Event)]
+
+
+# Stamped lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2021-05-10 17:14:55,666 - Recv:  T:21.00 /0.00",
+        "2021-05-10 17:14:55.666  T:21.00 /0.00",
+        "[2021-05-10 17:14:55.666] T:21.00 /0.00",
+        "2021-05-10T17:14:55.666Z ok T:21.00 /0.00",
+        "2021-05-10T19:14:55.666+02:00 T:21.00 /0.00",
+        "2021/05/10 17:14:55.666 -> T:21.00 /0.00",
+        "[17:14:55.666] T:21.00 /0.00",
+        "17:14:55.666 -> ok T:21.00 /0.00",
+        "> 17:14:55.666: ok T:21.00 /0.00",
+    ],
+)
+def test_a_stamp_is_the_time_of_its_line(tmp_path: Path, line: str) -> None:
+    source = log_of(tmp_path, "a terminal program's banner", line, options="?start=2021-05-10")
+    assert values(read(source), "hotend_c") == [(ns("2021-05-10T17:14:55.666"), 21.0)]
+    assert not source.time_estimated
+
+
+def test_bare_times_of_day_go_on_after_midnight(tmp_path: Path) -> None:
+    source = log_of(tmp_path, "[23:59:59.000] ok", "[00:00:01.000] ok")
+    assert [at for at, _ in values(read(source), "lines")] == [
+        ns("2000-01-01T23:59:59"),
+        ns("2000-01-02T00:00:01"),
+    ]
+    assert not source.counts
+
+
+def test_a_clock_that_is_set_back_is_counted_and_time_goes_on(tmp_path: Path) -> None:
+    head = "2021-10-31 "
+    source = log_of(
+        tmp_path,
+        head + "02:59:59,000 - Recv: ok",
+        head + "02:00:00,000 - Recv: ok",
+        head + "02:00:05,000 - Recv: ok",
+    )
+    stamps = [at for at, _ in values(read(source), "lines")]
+    assert stamps == [ns("2021-10-31T02:59:59"), ns("2021-10-31T02:59:59"), ns("2021-10-31T03:00:04")]
+    assert source.counts == {"clock_jump": 1}
+
+
+def test_in_a_serial_log_commands_and_the_hosts_words_are_no_lines_of_the_printer(tmp_path: Path) -> None:
+    head = "2021-05-10 17:14:55,666 - "
+    said = ["Trying port /dev/ttyUSB0", "Send: N1 M106 S255*1", "Recv: ok", "Send: M600", "T:99.0 /0.0"]
+    offline = 'Changing monitoring state from "Operational" to "Offline"'
+    items = read(log_of(tmp_path, *(head + text for text in [*said, offline])))
+    assert [value for _, value in values(items, "lines")] == [1.0]
+    assert [value for _, value in values(items, "fan")] == [1.0]
+    assert values(items, "hotend_c") == []
+    assert events(items) == [EventKind.FILAMENT_CHANGE, EventKind.DISCONNECTED]
+
+
+# Plain lines
+
+
+def test_busy_lines_are_two_seconds_apart_and_waiting_reports_one(tmp_path: Path) -> None:
+    report = " T:20.00 /200.00 @:127 W:?"
+    source = log_of(
+        tmp_path, "echo:busy: processing", report, report, report, "echo:busy: processing", report
+    )
+    times = [at - ns("2000-01-01T00:00:00") for at, _ in values(read(source), "lines")]
+    assert [at // NS_PER_S for at in times] == [0, 0, 1, 2, 2, 3]
+    assert source.time_estimated
+
+
+def test_a_report_that_the_host_asked_for_takes_no_beat_of_its_own(tmp_path: Path) -> None:
+    busy, asked, report = "echo:busy: processing", "SENDING:M105 ; TEMP REPORT", " T:20.00 /200.00 W:?"
+    source = log_of(tmp_path, busy, asked, report, busy, busy, asked, report)
+    times = [at - ns("2000-01-01T00:00:00") for at, _ in values(read(source), "hotend_c")]
+    assert [at // NS_PER_S for at in times] == [0, 4]
+
+
+def test_a_print_start_places_the_log_in_the_day(tmp_path: Path) -> None:
+    lines = ["echo:busy: processing", "echo:busy: processing", "Print started at: 19:35:14", "ok"]
+    times = [at for at, _ in values(read(log_of(tmp_path, *lines, options="?start=2020-05-01")), "lines")]
+    assert times == [ns("2020-05-01T19:35:12"), ns("2020-05-01T19:35:14"), ns("2020-05-01T19:35:14")]
+
+
+def test_a_start_with_a_time_of_day_places_the_first_line(tmp_path: Path) -> None:
+    source = log_of(
+        tmp_path, "start", "Print started at: 19:35:14", "ok", options="?start=2020-05-01T12:00:00Z"
+    )
+    assert {at for at, _ in values(read(source), "lines")} == {ns("2020-05-01T12:00:00")}
+
+
+def test_a_later_print_start_moves_time_on_and_what_is_skipped_is_unrecorded(tmp_path: Path) -> None:
+    source = log_of(tmp_path, "Print started at: 19:00:00", "ok", "Print started at: 20:00:00", "ok")
+    items = read(source)
+    assert [at for at, _ in values(items, "lines")] == [ns("2000-01-01T19:00:00"), ns("2000-01-01T20:00:00")]
+    assert [(item.at_ns, item.kind) for item in items if isinstance(item, Event)] == [
+        (ns("2000-01-01T19:00:00"), EventKind.UNRECORDED)
+    ]
+
+
+def test_pronterfaces_doubles_and_tracebacks_are_not_the_printers(tmp_path: Path) -> None:
+    halt = "Error:Printer halted. kill() called!"
+    gone = "[ERROR] Can't read from printer (disconnected?) (SerialException)"
+    python = ["Traceback (most recent call last):", '  File "x.pyc", line 1, in f', "AttributeError: no"]
+    items = read(log_of(tmp_path, "Disconnected.", "start", *python, halt, "[ERROR] " + halt, "", gone))
+    assert events(items) == [EventKind.START, EventKind.HALTED, EventKind.DISCONNECTED]
+    assert len(values(items, "lines")) == 2
+
+
+# octoprint.log
+
+OCTO = "2021-05-10 17:00:{:02d},000 - octoprint.util.comm - WARNING - Received an error"
+HEAD = "| Last lines in terminal:"
+
+
+def test_a_blocks_lines_lie_back_from_the_stamp_before_it(tmp_path: Path) -> None:
+    report = "| Recv:  T:{}.00 /220.00 @:23"
+    block = [report.format(220), report.format(219), report.format(218), "| Recv: Error:Thermal Runaway"]
+    source = log_of(tmp_path, OCTO.format(30), "", HEAD, *block, OCTO.format(50))
+    items = read(source)
+    base = ns("2021-05-10T17:00:00")
+    assert [((at - base) // NS_PER_S, value) for at, value in values(items, "hotend_c")] == [
+        (26, 220),
+        (28, 219),
+        (30, 218),
+    ]
+    assert events(items) == [EventKind.ERROR, EventKind.UNRECORDED]
+    assert items[-1].at_ns == base + 30 * NS_PER_S
+    assert source.time_estimated
+
+
+def test_what_a_block_repeats_is_told_once(tmp_path: Path) -> None:
+    first = ["| Send: M105", "| Recv: ok T:20.0 /0.0", "| Recv: Resend: 41", "| Recv: ok"]
+    second = ["| Recv: Resend: 41", "| Recv: ok", "| Recv: Resend: 42"]
+    items = read(
+        log_of(
+            tmp_path,
+            OCTO.format(10),
+            HEAD,
+            *first,
+            OCTO.format(11),
+            HEAD,
+            *second,
+            OCTO.format(11),
+            HEAD,
+            *second,
+        )
+    )
+    resends = [item.text for item in items if isinstance(item, Event) and item.kind is EventKind.RESEND]
+    assert resends == ["Resend: 41", "Resend: 42"]
+    assert len(values(items, "lines")) == 4
+    assert events(items).count(EventKind.UNRECORDED) == 2
+
+
+def test_a_block_never_reaches_back_before_the_one_before(tmp_path: Path) -> None:
+    blocks = [[f"| Recv:  T:{base + step}.00 /220.00" for step in range(5)] for base in (100, 200)]
+    items = read(log_of(tmp_path, OCTO.format(10), HEAD, *blocks[0], OCTO.format(12), HEAD, *blocks[1]))
+    base = ns("2021-05-10T17:00:00")
+    times = [(at - base) / NS_PER_S for at, _ in values(items, "hotend_c")]
+    assert times == [2, 4, 6, 8, 10, 10, 10.5, 11, 11.5, 12]
+
+
+@pytest.mark.parametrize(
+    ("recent", "block", "length"),
+    [("abcd", "cdef", 2), ("abab", "abab", 4), ("abcd", "xyz", 0), ("", "ab", 0), ("xab", "ab", 2)],
+)
+def test_the_longest_repetition_is_found(recent: str, block: str, length: int) -> None:
+    assert repeated(list(recent), list(block)) == length
+
+
+# What is no log
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file"),
+        (b"G28\nG1 X5\n", "no line that a printer sent"),
+        (bytes(range(256)), "no line"),
+    ],
+)
+def test_a_file_without_a_printers_line_says_so(tmp_path: Path, content: bytes, found: str) -> None:
+    path = tmp_path / "x.gcode"
+    path.write_bytes(content)
+    with pytest.raises(
+        SourceNotFound, match=rf"{re.escape(str(path))}: found {found}.*, expected .*: .*G-code"
+    ):
+        read(open_log(path))
+
+
+def test_an_octoprint_log_without_a_block_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match=r"found no line that a printer sent.*Log communication"):
+        read(log_of(tmp_path, OCTO.format(1)))
+
+
+def test_a_missing_file_and_a_folder_say_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match="found a folder, expected"):
+        read(open_log(tmp_path))
+    with pytest.raises(SourceNotFound, match="found no such file, expected"):
+        read(open_log(tmp_path / "none.log"))
+
+
+def test_a_start_that_is_no_time_says_so() -> None:
+    with pytest.raises(SourceError, match=r"start='soon', expected a day or a moment"):
+        open_log(Path("x.log"), "?start=soon")
+
+
+# Bytes
+
+
+def test_latin_1_noise_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "noise.log"
+    path.write_bytes(b"ok\r\n\xff\xf0\xff\xfd\xbb\xfd\r\n T:20.0 /0.0\r\n")
+    source = open_log(path)
+    assert len(values(read(source), "garbled")) == 1
+    assert source.counts == {"garbled": 1}
+
+
+def test_a_line_without_end_is_cut_and_the_next_one_is_whole() -> None:
+    cutter = LineCutter()
+    lines = [
+        line
+        for chunk in (b"o", b"k\n", b"x" * 3000, b"x" * 3000, b"x" * 9000, b"\nok\n", b"T:")
+        for line in cutter.feed(chunk)
+    ]
+    assert [*lines, *cutter.rest()] == [b"ok", b"x" * LONGEST_LINE, b"ok", b"T:"]
+
+
+@given(st.lists(st.binary(max_size=50) | st.sampled_from([b"\n", b"x" * LONGEST_LINE])))
+def test_lines_do_not_depend_on_how_the_bytes_come(chunks: list[bytes]) -> None:
+    def lines(pieces: list[bytes]) -> list[bytes]:
+        cutter = LineCutter()
+        return [*(line for piece in pieces for line in cutter.feed(piece)), *cutter.rest()]
+
+    assert lines(chunks) == lines([b"".join(chunks)])
+
+
+heads = st.sampled_from(
+    [
+        b"ok\n",
+        b"2021-05-10 17:14:55,666 - Recv: ok\n",
+        OCTO.format(1).encode() + b"\n" + HEAD.encode() + b"\n| Recv: ok\n",
+    ]
+)
+
+
+@given(
+    heads,
+    st.binary(),
+    st.sampled_from(
+        [b"", b"| Recv: ", b"2021-05-10 17:14:54 ", b"[99:99:99] ", b"Print started at: 25:00:00\n"]
+    ),
+)
+def test_noise_in_a_log_never_raises(head: bytes, noise: bytes, before: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".log") as file:
+        file.write(head + before + noise)
+        file.flush()
+        assert read(open_log(Path(file.name)))
+
+
+# The real ones
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "estimated", "lines", "kinds"),
+    [
+        (
+            "guidugast_pronterface.log",
+            True,
+            324,
+            {EventKind.HALTED, EventKind.ERROR, EventKind.START, EventKind.DISCONNECTED},
+        ),
+        ("Shortybw_serial_short_log.log", False, 143, {EventKind.PAUSED}),
+        ("AkiraAcetonoshi_octoprint.log", True, 60, {EventKind.ERROR, EventKind.UNRECORDED}),
+        ("PetraSophos_octoprint.log", True, 511, {EventKind.RESEND, EventKind.UNRECORDED}),
+        (
+            "rsuzano_octoprint_2019-09-25.log",
+            True,
+            20,
+            {EventKind.ERROR, EventKind.HALTED, EventKind.UNRECORDED},
+        ),
+    ],
+)
+def test_a_real_log_gives_what_stands_in_it(
+    data_dir: Path, name: str, estimated: bool, lines: int, kinds: set[EventKind]
+) -> None:
+    source = open_log(data_dir / "telemetry" / "serial" / name)
+    items = read(source)
+    assert (source.time_estimated, len(values(items, "lines"))) == (estimated, lines)
+    assert set(events(items)) == kinds
+
+
+@pytest.mark.data
+def test_every_real_log_can_be_read(data_dir: Path) -> None:
+    for path in sorted((data_dir / "telemetry" / "serial").iterdir()):
+        assert read(open_log(path)), path.name

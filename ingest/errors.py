@@ -1,7 +1,8 @@
 """The one error tree of Nozzlewatch.
 
     NozzlewatchError
-    ├── FarmFileError          all mistakes of a farm file at once
+    ├── UsageError             what was asked for makes no sense (exit code 2)
+    │   └── FarmFileError      all mistakes of a farm file at once
     ├── RecordError            bytes that are no record of ours, or a newer one
     ├── SourceError            a camera or a printer
     │   ├── SourceNotFound     what the source's address names is not there, or holds nothing to read
@@ -19,7 +20,11 @@ class NozzlewatchError(Exception):
     """Anything that Nozzlewatch raises on purpose; the command line prints it without a traceback."""
 
 
-class FarmFileError(NozzlewatchError):
+class UsageError(NozzlewatchError):
+    """What was asked for makes no sense: arguments or configuration are to be corrected."""
+
+
+class FarmFileError(UsageError):
     """A farm file with mistakes. ``mistakes`` holds one line for each of them."""
 
     def __init__(self, mistakes: list[str]) -> None:

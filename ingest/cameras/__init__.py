@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ingest.cameras.images import ImageFolder
 from ingest.cameras.video import VideoFile
 from ingest.simulate.camera import SimulatedCamera
@@ -14,7 +16,7 @@ CAMERAS: dict[str, type[Camera]] = {
 }
 
 
-def open_camera(text: str, printer: str) -> Camera:
+def open_camera(text: str, printer: str, base: Path = Path()) -> Camera:
     """The camera that an address names. Raises SourceError for an address that makes no sense."""
-    address = parse_address(text, CAMERAS)
+    address = parse_address(text, CAMERAS, base)
     return CAMERAS[address.kind](address, printer)

@@ -1,0 +1,163 @@
+"""The farm file (``farm.toml``): which printers there are, and where the data and the stores are.
+
+Each stage owns its own tables and checks them beside their owner; this module owns ``[farm]`` and
+``[[printers]]``, and knows of the others only that they exist. All mistakes are reported at once, each with
+its key, the value found and the value expected.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from ingest.cameras import CAMERAS
+from ingest.errors import FarmFileError, SourceError
+from ingest.records import NS_PER_S
+from ingest.sources import parse_address
+from ingest.table import check_table, shown, unknown_key
+from ingest.telemetry import TELEMETRY
+
+SECTIONS = ("farm", "printers", "kinds", "detector", "log", "alerts")
+"""All tables of a farm file; those after ``printers`` belong to the later stages."""
+
+NAME = re.compile(r"[\w .+#()-]{1,64}")
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "unix://")
+
+Name = Annotated[str, Meta(description="a name of 1 to 64 letters, digits, spaces and _-.+#()")]
+Seconds = Annotated[float, Meta(gt=0, le=60)]
+
+
+class FarmTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[farm]``: where things are and how time is cut."""
+
+    name: Name = "farm"
+    data: str = "data"  # folder of the embedded stores and the log, relative to the farm file
+    redis: str = "embedded"  # or the address of one's own server: redis://…
+    redis_frames: str = ""  # another server for the frames; without it both share one
+    shards: Annotated[int, Meta(ge=1, le=1024)] = 8
+    span_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    lateness_s: Annotated[float, Meta(ge=0, le=60)] = 2.0
+
+
+class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """One ``[[printers]]``: a camera, a telemetry source, or both."""
+
+    name: Name
+    camera: str = ""
+    telemetry: str = ""
+
+
+class Farm(Struct, frozen=True):
+    """A checked farm file, as ingest sees it. ``tables`` holds what the later stages check."""
+
+    path: Path
+    table: FarmTable
+    printers: tuple[PrinterTable, ...]
+    tables: dict[str, Any]
+
+    @property
+    def data(self) -> Path:
+        return self.path.parent / self.table.data
+
+    @property
+    def span_ns(self) -> int:
+        return round(self.table.span_s * NS_PER_S)
+
+    @property
+    def lateness_ns(self) -> int:
+        return round(self.table.lateness_s * NS_PER_S)
+
+
+def load_farm(path: Path) -> Farm:
+    """Read a farm file. Raises FarmFileError with all mistakes in the tables that ingest owns."""
+    mistakes: list[str] = []
+    farm = read_farm(path, mistakes)
+    if farm is None or mistakes:
+        raise FarmFileError(mistakes)
+    return farm
+
+
+def read_farm(path: Path, mistakes: list[str]) -> Farm | None:
+    """Read a farm file and add its mistakes to ``mistakes``; None where it cannot be read at all."""
+    content = _parse(path, mistakes)
+    if content is None:
+        return None
+    where = path.name
+    for name in content:
+        if name not in SECTIONS:
+            mistakes.append(unknown_key(f"{where}: {name}", name, list(SECTIONS), content[name]))
+    table = check_table(content.get("farm", {}), FarmTable, f"{where}: farm", mistakes) or FarmTable()
+    _check_redis(table, where, mistakes)
+    printers = _printers(content.get("printers", []), where, mistakes)
+    return Farm(path, table, printers, {name: content[name] for name in SECTIONS[2:] if name in content})
+
+
+def _parse(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        mistakes.append(
+            f"{path}: found no such file, expected a farm file; farm.example.toml shows what stands in one"
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        mistakes.append(f"{path}: found a file that cannot be read ({error}), expected a farm file in UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        mistakes.append(f"{path}: found text that is not TOML ({error}), expected a farm file")
+    return None
+
+
+def _check_redis(table: FarmTable, where: str, mistakes: list[str]) -> None:
+    for name, url in (("redis", table.redis), ("redis_frames", table.redis_frames)):
+        fine = url == "embedded" if name == "redis" else not url
+        if not fine and not url.startswith(REDIS_SCHEMES):
+            expected = "embedded or an address that begins with " + ", ".join(REDIS_SCHEMES)
+            mistakes.append(f"{where}: farm.{name}: found {shown(url)}, expected {expected}")
+
+
+def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTable, ...]:
+    if not isinstance(found, list) or not found:
+        mistakes.append(f"{where}: printers: found {shown(found)}, expected at least one [[printers]] table")
+        return ()
+    printers = []
+    for number, row in enumerate(found):
+        printer = check_table(row, PrinterTable, f"{where}: printers[{number}]", mistakes)
+        if printer is not None:
+            _check_printer(printer, f"{where}: printers[{number}]", mistakes)
+            printers.append(printer)
+    names = Counter(printer.name for printer in printers)
+    mistakes += [
+        f"{where}: printers: found {count} printers named {name!r}, expected each name once"
+        for name, count in names.items()
+        if count > 1
+    ]
+    return tuple(printers)
+
+
+def _check_printer(printer: PrinterTable, where: str, mistakes: list[str]) -> None:
+    if not NAME.fullmatch(printer.name):
+        mistakes.append(
+            f"{where}.name: found {shown(printer.name)}, expected 1 to 64 letters, digits, spaces and _-.+#()"
+        )
+    if not printer.camera and not printer.telemetry:
+        mistakes.append(f"{where}: found neither camera nor telemetry, expected at least one of them")
+    sources = []
+    for key, text, kinds in (
+        ("camera", printer.camera, CAMERAS),
+        ("telemetry", printer.telemetry, TELEMETRY),
+    ):
+        if text:
+            try:
+                address = parse_address(text, kinds)
+                sources.append(kinds[address.kind](address, printer.name))
+            except SourceError as error:
+                mistakes.append(f"{where}.{key}: {error}")
+    if len({source.recorded for source in sources}) > 1:
+        mistakes.append(
+            f"{where}: found camera {shown(printer.camera)} with telemetry {shown(printer.telemetry)}, "
+            "expected both live or both recorded: they have no time in common"
+        )

@@ -1,0 +1,106 @@
+"""What every stage's process does alike: stores, stopping, logging, exit codes, and saying that it lives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from ingest.errors import NozzlewatchError, UsageError
+from ingest.farm import Farm
+from ingest.records import Status, encode
+from ingest.store import EmbeddedStores, Stores, StoreUrls, open_stores, wait_for_stores
+from ingest.stream import store_errors
+
+STATUS_KEY = "nw:status"
+STATUS_EVERY_S = 5.0
+STORE_LIMIT_S = 10.0
+"""How long a stage waits at its start for a store that does not answer, in s."""
+
+FINE, FAILED, WRONG_USE = 0, 1, 2
+"""Exit codes: all was well; what was asked for failed; wrong usage or configuration."""
+
+
+class StoreSource:
+    """Finds and opens a farm's stores, again and again; starts the embedded ones where nobody runs them."""
+
+    def __init__(self, farm: Farm) -> None:
+        self._table = farm.table
+        self.embedded = EmbeddedStores(farm.data) if farm.table.redis == "embedded" else None
+
+    def urls(self) -> StoreUrls:
+        """The stores' addresses; embedded servers run when this returns."""
+        if self.embedded is not None:
+            return self.embedded.ensure()
+        return StoreUrls(self._table.redis_frames or self._table.redis, self._table.redis)
+
+    def open(self, limit_s: float = STORE_LIMIT_S) -> Stores:
+        """Connections to both stores. Raises StoreUnreachable where they do not answer within ``limit_s``."""
+        return wait_for_stores(self.urls, limit_s=limit_s)
+
+    def try_open(self) -> Stores:
+        """Connections to both stores, or StoreUnreachable at once."""
+        return open_stores(self.urls())
+
+    def __enter__(self) -> StoreSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.embedded is not None:
+            self.embedded.close()
+
+
+def publish_status(stores: Stores, status: Status) -> None:
+    """Say how a part is: the last word of each part stands in the hash ``nw:status``."""
+    field = f"{status.source}/{status.printer}" if status.printer else status.source
+    with store_errors():
+        stores.events.hset(STATUS_KEY, field, encode(status))
+
+
+def run_stage(main: Callable[[threading.Event], int], *, debug: bool = False, quiet: bool = False) -> int:
+    """Run a stage until it ends or a signal stops it; returns its exit code.
+
+    ``main`` gets an event that SIGINT and SIGTERM set: it ends in order when it sees it. Errors of our own
+    are told in their own words; a traceback appears with ``debug`` alone. ``quiet`` logs warnings only.
+    """
+    level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return report_errors(lambda: main(stop), debug=debug)
+
+
+def report_errors(work: Callable[[], int], *, debug: bool = False) -> int:
+    """Run ``work`` and turn its errors into a message on standard error and an exit code."""
+    try:
+        return work()
+    except UsageError as error:
+        return _told(error, WRONG_USE, debug)
+    except NozzlewatchError as error:
+        return _told(error, FAILED, debug)
+    except BrokenPipeError:
+        # Whoever read our output has gone (``| head``): there is nobody to tell. Python would complain at
+        # its own exit when it flushes standard output, so that goes nowhere from here on.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _told(error: NozzlewatchError, code: int, debug: bool) -> int:
+    if debug:
+        raise error
+    sys.stderr.write(f"{error}\n")
+    return code
+
+
+def data_folder(farm: Farm) -> Path:
+    """The farm's data folder, made where it is missing."""
+    farm.data.mkdir(parents=True, exist_ok=True)
+    return farm.data

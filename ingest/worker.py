@@ -1,0 +1,178 @@
+"""The ingest process: reads all printers of a farm, aligns what they say and writes it to the stores."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from ingest.align import Timing
+from ingest.errors import StoreUnreachable
+from ingest.farm import Farm
+from ingest.feed import Feed
+from ingest.records import Health, Status
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
+from ingest.writer import Captured, WindowWriter
+
+log = logging.getLogger("nozzlewatch.ingest")
+
+QUEUE = 4096
+"""Windows held while the store is away; a live printer's further ones are dropped and counted."""
+
+BATCH = 256
+BACKLOG = 512
+"""Unjudged windows of a shard at which a recorded source waits for the detector."""
+
+POLL_S = 0.05
+RETRY_S = 0.5
+
+
+class IngestWorker:
+    """Runs every printer's feed and one writer. Made for one run."""
+
+    def __init__(self, farm: Farm, source: StoreSource, *, speed: float | None = 1.0) -> None:
+        timing = Timing(span_ns=farm.span_ns, lateness_ns=farm.lateness_ns)
+        self.feeds = [Feed(printer, timing, farm.path.parent) for printer in farm.printers]
+        self._source, self._speed = source, speed
+        self._stores = source.open()
+        self._writer = WindowWriter(self._stores, farm.table.shards)
+        self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
+        self._dropped: Counter[str] = Counter()  # by printer, windows for which there was no room
+        self._told: dict[str, Counter[str]] = {}  # counts that the store has got already
+        self._since_look: Counter[str] = Counter()  # windows emitted since the backlog was looked at
+        self._written = 0
+
+    async def run(self, stop: threading.Event) -> None:
+        """Run until all recorded sources have ended and everything is written, or ``stop`` is set."""
+        feeds = asyncio.gather(*(feed.run(partial(self._emit, feed), self._speed) for feed in self.feeds))
+        writer = asyncio.create_task(self._keep_writing())
+        teller = asyncio.create_task(self._keep_telling())
+        try:
+            while not (feeds.done() or stop.is_set() or writer.done() or teller.done()):
+                await asyncio.sleep(POLL_S)
+            await self._finish(feeds, writer, teller)
+        finally:
+            self._stores.close()
+
+    async def _finish(
+        self, feeds: asyncio.Future[list[None]], writer: asyncio.Task[None], teller: asyncio.Task[None]
+    ) -> None:
+        """End in order: no more windows, then everything written, then the last word."""
+        feeds.cancel()
+        await asyncio.gather(feeds, return_exceptions=True)
+        if not writer.done():
+            await self._queue.join()
+        for task in (writer, teller):
+            task.cancel()
+        for result in await asyncio.gather(feeds, writer, teller, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+        await asyncio.to_thread(self._tell)
+
+    async def _emit(self, feed: Feed, batch: Sequence[Captured]) -> None:
+        for captured in batch:
+            if feed.recorded:
+                await self._queue.put(captured)
+            else:
+                self._put_live(captured)
+        if feed.recorded:
+            await self._wait_for_detector(feed.name, len(batch))
+
+    def _put_live(self, captured: Captured) -> None:
+        """A live printer does not wait: when the store is away for long, its newest windows are dropped."""
+        try:
+            self._queue.put_nowait(captured)
+        except asyncio.QueueFull:
+            self._dropped[captured.window.printer] += 1
+
+    async def _wait_for_detector(self, printer: str, emitted: int) -> None:
+        """A recording goes no faster than it is judged: nothing of it is to be dropped."""
+        self._since_look[printer] += emitted
+        if self._since_look[printer] < BATCH:
+            return
+        self._since_look[printer] = 0
+        await self._queue.join()
+        while await asyncio.to_thread(self._backlog, printer) > BACKLOG:
+            await asyncio.sleep(POLL_S)
+
+    def _backlog(self, printer: str) -> int:
+        try:
+            return self._writer.backlog(printer)
+        except StoreUnreachable:
+            return 0  # the writer meets the same trouble and deals with it
+
+    async def _keep_writing(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await self._write(batch)
+            for _ in batch:
+                self._queue.task_done()
+
+    async def _write(self, batch: Sequence[Captured]) -> None:
+        """Write a batch, however long the store stays away; what was written already is not written again."""
+        warned = False
+        while True:
+            try:
+                self._written += await asyncio.to_thread(self._writer.write, batch)
+            except StoreUnreachable as error:
+                if not warned:
+                    log.warning("%s", error)
+                warned = True
+                await asyncio.sleep(RETRY_S)
+                await asyncio.to_thread(self._reopen)
+            else:
+                if warned:
+                    log.warning("redis: the store is back")
+                return
+
+    def _reopen(self) -> None:
+        try:
+            stores = self._source.try_open()
+            self._writer.reopen(stores)
+        except StoreUnreachable:
+            return
+        self._stores.close()
+        self._stores = stores
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.to_thread(self._tell)
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    def _tell(self) -> None:
+        """Publish how every printer is, and add what was dropped to the counts that everybody sees."""
+        try:
+            for feed in self.feeds:
+                counts = Counter(feed.counts()) + Counter(windows_unwritten=self._dropped[feed.name])
+                publish_status(self._stores, self._status(feed, dict(counts)))
+                new = counts - self._told.get(feed.name, Counter())
+                self._writer.count_drops(feed.name, new.items())
+                self._told[feed.name] = counts
+            publish_status(self._stores, self._own_status())
+        except StoreUnreachable:
+            log.debug("no status this time: the store is away")
+
+    def _status(self, feed: Feed, counts: dict[str, int]) -> Status:
+        return Status(
+            source="ingest",
+            printer=feed.name,
+            at_ns=time.time_ns(),
+            health=feed.health,
+            detail=feed.detail,
+            counts=counts,
+        )
+
+    def _own_status(self) -> Status:
+        ended = all(feed.health is Health.ENDED for feed in self.feeds)
+        return Status(
+            source="ingest",
+            at_ns=time.time_ns(),
+            health=Health.ENDED if ended else Health.OK,
+            counts={"windows_written": self._written},
+        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -40,7 +42,7 @@ class Reason(NamedTuple):
     probability: float  # 0..1
     since_ns: int  # when it began, as far as the evidence reaches back
     text: str  # in words that a person reads
-    channels: dict[str, float] = {}  # the channels behind it with their weight, adding up to 1
+    channels: Mapping[str, float] = MappingProxyType({})  # those behind it; the weights add up to 1
     frame: FrameRef | None = None  # the frame behind it
 
 
@@ -82,7 +84,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     """What an anomaly rests on: frames, and channels with their weight (adding up to 1)."""
 
     frames: tuple[FrameRef, ...] = ()
-    channels: dict[str, float] = {}
+    channels: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Anomaly(Record, frozen=True, kw_only=True):

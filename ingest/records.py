@@ -187,7 +187,7 @@ class Status(Record, frozen=True, kw_only=True):
     health: Health
     printer: str | None = None
     detail: str = ""
-    counts: dict[str, int] = {}  # windows, drops by reason, …
+    counts: dict[str, int] = msgspec.field(default_factory=dict)  # windows, drops by reason, …
 
 
 T = TypeVar("T", bound=Record)

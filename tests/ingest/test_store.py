@@ -54,7 +54,7 @@ def test_events_are_appended_to_a_file_and_frames_are_not(tmp_path: Path) -> Non
         stores.close()
 
 
-def test_the_servers_end_with_an_owner_that_is_killed_and_the_next_one_finds_its_events(tmp_path: Path) -> None:
+def test_the_servers_end_with_a_killed_owner_and_the_next_one_finds_its_events(tmp_path: Path) -> None:
     owner = start_owner(tmp_path)
     attached = EmbeddedStores(tmp_path)
     stores = open_stores(attached.ensure())

@@ -150,7 +150,7 @@ def test_a_record_survives_the_wire_and_marks_do_too() -> None:
 
 def test_a_record_of_a_newer_version_is_refused_with_what_to_do() -> None:
     newer = encode(Reading(version=2, printer="p", at_ns=1, channel="bed_c", value=1.0))
-    with pytest.raises(RecordError, match="found version 2, expected at most 1.*update"):
+    with pytest.raises(RecordError, match=r"found version 2, expected at most 1.*update"):
         decode(newer, Reading)
 
 

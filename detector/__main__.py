@@ -1,0 +1,59 @@
+"""``python -m detector FARM.toml [--shard I/N]``: the detector stage as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+
+import torch
+
+from detector.frames import FrameLoader
+from detector.judge import Judge
+from detector.model.build import VERSION, build_encoder
+from detector.settings import DetectorSettings, load_settings
+from detector.worker import DetectorWorker
+from ingest.stage import FINE, StoreSource, data_folder, run_stage
+
+
+def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[int, int]) -> DetectorWorker:
+    """A detector for part ``(I, N)`` of the farm's shards: those whose number leaves I when divided by N."""
+    if settings.table.threads:
+        torch.set_num_threads(settings.table.threads)
+    encoder = build_encoder(settings.table.device)
+    shards = settings.farm.table.shards
+    mine = [shard for shard in range(shards) if shard % part[1] == part[0]]
+    judge = Judge(VERSION, settings.policies())
+    return DetectorWorker(source, mine, judge, FrameLoader(encoder, shards))
+
+
+def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) -> int:
+    """Judge the farm's windows until ``stop`` is set."""
+    settings = load_settings(path)
+    data_folder(settings.farm)
+    with StoreSource(settings.farm) as source:
+        build_worker(settings, source, part).run(stop)
+    return FINE
+
+
+def part_of_shards(text: str) -> tuple[int, int]:
+    """Read ``I/N``: part I (from 0) of N."""
+    number, _, total = text.partition("/")
+    if not (number.isdigit() and total.isdigit() and int(number) < int(total)):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected I/N with I from 0 to N-1, such as 0/2")
+    return int(number), int(total)
+
+
+def main() -> int:
+    """Read the command line and run the stage."""
+    parser = argparse.ArgumentParser(prog="detector", description="Judge windows and tell what is failing.")
+    parser.add_argument("farm", type=Path, help="the farm file (farm.toml)")
+    parser.add_argument("--shard", type=part_of_shards, default=(0, 1), help="part I/N of the shards")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    options = parser.parse_args()
+    return run_stage(lambda stop: detect(options.farm, stop, options.shard), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

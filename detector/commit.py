@@ -1,0 +1,131 @@
+"""One commit per batch and shard: all that a batch led to becomes visible at once, or not at all.
+
+In one transaction on keys that share ``{shard}``: the fence is checked (the owner's epoch), scores and
+anomalies are appended, the context is appended, the printers' states are saved, dead letters are put aside
+and the windows are acknowledged. A detector that dies in the middle has written nothing; one that dies
+after it finds the windows acknowledged and the state behind them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import redis
+from msgspec import Struct, field
+
+from detector.anomaly import Anomaly, Scores
+from detector.state import Context, PrinterMemory, PrinterState
+from ingest.errors import Fenced, RecordError
+from ingest.records import decode, encode
+from ingest.stream import DATA, DETECTOR, Entry, bury, count_drops, id_order, key, store_errors
+
+CONTEXT_MAX = 200_000
+"""Context entries a shard may hold at the most, whatever its printers still need."""
+
+
+class Batch(Struct):
+    """What is to be committed together, for one shard, in the order of its windows."""
+
+    done: list[Entry] = field(default_factory=list)
+    buried: list[tuple[Entry, str]] = field(default_factory=list)
+    scores: list[Scores] = field(default_factory=list)
+    anomalies: list[Anomaly] = field(default_factory=list)
+    contexts: list[Context] = field(default_factory=list)
+    states: dict[str, PrinterState] = field(default_factory=dict)
+    drops: Counter[str] = field(default_factory=Counter)
+
+
+class ShardOwner:
+    """The one detector that may write to a shard, as long as nobody has taken it over."""
+
+    def __init__(self, events: redis.Redis, shard: int) -> None:
+        self.shard = shard
+        self._events = events
+        with store_errors():
+            self._epoch = int(events.incr(key("fence", shard)))
+
+    def commit(self, batch: Batch, context_floor: str | None) -> list[str]:
+        """Write a batch in one transaction; returns the ids of its context entries, in order.
+
+        ``context_floor`` is the oldest context entry that is still needed. Raises Fenced when another
+        process owns the shard, StoreUnreachable when the outcome is not known: then start anew.
+        """
+        fence = key("fence", self.shard)
+        with store_errors(), self._events.pipeline(transaction=True) as pipe:
+            pipe.watch(fence)  # type: ignore[no-untyped-call]
+            if int(cast(bytes, pipe.get(fence)) or 0) != self._epoch:
+                raise self._fenced()
+            pipe.multi()
+            self._queue(pipe, batch, context_floor)
+            try:
+                replies = pipe.execute()
+            except redis.WatchError as error:
+                raise self._fenced() from error
+        return [reply.decode() for reply in replies[: len(batch.contexts)]]
+
+    def _queue(self, pipe: redis.Redis, batch: Batch, context_floor: str | None) -> None:
+        """Queue the commands; the context's come first, so that their replies do."""
+        context = key("context", self.shard)
+        for record in batch.contexts:
+            pipe.xadd(context, {DATA: encode(record)}, maxlen=CONTEXT_MAX, approximate=True)
+        if context_floor is not None:
+            pipe.xtrim(context, minid=context_floor, approximate=False)
+        for scores in batch.scores:
+            pipe.xadd(key("scores", self.shard), {DATA: encode(scores)})
+        for anomaly in batch.anomalies:
+            pipe.xadd(key("anomalies", self.shard), {DATA: encode(anomaly)})
+        for printer, state in batch.states.items():
+            pipe.hset(key("state", self.shard), printer, encode(state))
+        for entry, error in batch.buried:
+            bury(pipe, entry, error)
+        for reason, number in batch.drops.items():
+            count_drops(pipe, self.shard, reason, number)
+        if batch.done:
+            ids = [entry.id for entry in batch.done]
+            pipe.xack(key("windows", self.shard), DETECTOR, *ids)
+            pipe.hdel(key("attempts", self.shard), *ids)
+
+    def attempt(self, entry: Entry) -> int:
+        """Count a try at an entry that may be what kills the detector; returns which try this is."""
+        with store_errors():
+            return int(self._events.hincrby(key("attempts", self.shard), entry.id, 1))
+
+    def _fenced(self) -> Fenced:
+        return Fenced(
+            f"detector: found shard {self.shard} taken over by another detector, expected to own it alone; "
+            "run one detector per shard (--shard I/N)"
+        )
+
+
+def load_memories(events: redis.Redis, shard: int) -> dict[str, PrinterMemory]:
+    """Every printer of a shard as its last committed detector left it. Frames are not needed for it."""
+    memories: dict[str, PrinterMemory] = {}
+    with store_errors():
+        states = cast(dict[bytes, bytes], events.hgetall(key("state", shard)))
+        rows = cast(list[tuple[bytes, dict[bytes, bytes]]], events.xrange(key("context", shard)))
+    for printer, data in states.items():
+        memory = memories[printer.decode()] = PrinterMemory(printer.decode())
+        memory.state = _state(printer.decode(), data)
+    for entry_id, fields in rows:
+        window = decode(fields[DATA], Context).window
+        memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
+        memory.history.push(window)
+        memory.remember(entry_id.decode())
+    return memories
+
+
+def context_floor(memories: Mapping[str, PrinterMemory]) -> str | None:
+    """The oldest context entry that some printer's horizon still needs."""
+    oldest: Sequence[str] = [m.context_ids[0] for m in memories.values() if m.context_ids]
+    return min(oldest, key=id_order, default=None)
+
+
+def _state(printer: str, data: bytes) -> PrinterState:
+    try:
+        return decode(data, PrinterState)
+    except RecordError as error:
+        raise RecordError(
+            f"state of {printer}: {error}; remove the key nw:state to begin with no open anomalies"
+        ) from error

@@ -1,0 +1,59 @@
+"""Fetches the frames of a batch of windows and runs them through the encoder together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import redis
+
+from detector.model.encoder import SIDE, FrameEncoder
+from features.frame import decode_frame
+from ingest.records import Window
+from ingest.stream import frame_key, shard_of
+from ingest.writer import read_frames
+
+Embedding = npt.NDArray[np.float16]
+FRAME_LOST = "frames_lost"
+FRAME_UNREADABLE = "frames_unreadable"
+
+
+class Picture(NamedTuple):
+    """A window's frame as the judge needs it: float16 [dim], or None and what the trouble was, if any."""
+
+    embedding: Embedding | None = None
+    trouble: str = ""
+
+    def as_bytes(self) -> bytes | None:
+        return self.embedding.tobytes() if self.embedding is not None else None
+
+
+class FrameLoader:
+    """Reads, decodes and encodes frames; each frame is encoded once, ever."""
+
+    def __init__(self, encoder: FrameEncoder, shards: int) -> None:
+        self.device = str(encoder.device)
+        self._encoder = encoder
+        self._shards = shards
+
+    def load(self, frames: redis.Redis, windows: Sequence[Window]) -> list[Picture]:
+        """The pictures of these windows, in order; one that has gone or cannot be read says so."""
+        with_frame = [(at, window) for at, window in enumerate(windows) if window.frame is not None]
+        jpegs = read_frames(frames, [self._key(window) for _, window in with_frame])
+        pictures = [Picture()] * len(windows)
+        decoded = {}
+        for (at, _), jpeg in zip(with_frame, jpegs, strict=True):
+            pixels = decode_frame(jpeg, SIDE) if jpeg is not None else None
+            if pixels is not None:
+                decoded[at] = pixels
+            else:
+                pictures[at] = Picture(trouble=FRAME_LOST if jpeg is None else FRAME_UNREADABLE)
+        for at, embedding in zip(decoded, self._encoder.encode(list(decoded.values())), strict=True):
+            pictures[at] = Picture(embedding)
+        return pictures
+
+    def _key(self, window: Window) -> str:
+        captured_ns = window.frame.captured_ns if window.frame is not None else 0
+        return frame_key(shard_of(window.printer, self._shards), window.printer, captured_ns)

@@ -1,0 +1,45 @@
+"""What physics and firmware say for certain: pure functions of one printer's last minutes.
+
+A rule is called with the history after each window and gives a ``Reason``, or None where it has nothing to
+say. It never raises for what a printer sent. A new one is a function and a line in ``RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from detector.anomaly import Reason
+from detector.rules import firmware, lines, sensors, thermal
+from detector.rules.heaters import HEATERS
+from features.sequence import History
+
+Rule = Callable[[History], Reason | None]
+
+HISTORY_S = 120.0
+"""What the rules want to look back on; the longest looks at 60 s, an onset may lie further back."""
+
+RULES: tuple[Rule, ...] = (
+    firmware.firmware_words,
+    firmware.reset,
+    firmware.runout,
+    *(partial(thermal.heating_failed, heater) for heater in HEATERS),
+    *(partial(thermal.falling, heater) for heater in HEATERS),
+    *(partial(thermal.runaway, heater) for heater in HEATERS),
+    *(partial(sensors.out_of_range, heater) for heater in HEATERS),
+    *(partial(sensors.impossible_step, heater) for heater in HEATERS),
+    lines.line_error_storm,
+    lines.garbled_lines,
+    lines.telemetry_silent,
+    lines.camera_silent,
+)
+"""All rules; where two are equally sure of one kind, the one that stands first is named first."""
+
+
+def judge(history: History) -> list[Reason]:
+    """All reasons that the newest window gives, the most probable first (so the strongest of each kind)."""
+    reasons = [reason for rule in RULES if (reason := rule(history)) is not None]
+    return sorted(reasons, key=lambda reason: -reason.probability)
+
+
+__all__ = ["HISTORY_S", "RULES", "Rule", "judge"]

@@ -1,0 +1,79 @@
+"""The detector's tables of the farm file: ``[detector]`` and ``[kinds]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from detector.anomaly import Kind
+from detector.episodes import POLICIES, KindPolicy
+from ingest.errors import FarmFileError
+from ingest.farm import Farm, read_farm
+from ingest.table import check_table, shown, unknown_key
+
+
+class Reaction(StrEnum):
+    """What is done when a failure of a kind is found."""
+
+    OFF = "off"
+    NOTIFY = "notify"
+
+
+class DetectorTable(Struct, frozen=True):
+    """``[detector]``: where it computes."""
+
+    device: Annotated[str, Meta(pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda")] = "auto"
+    threads: Annotated[int, Meta(ge=0, le=256)] = 0  # 0: as many as there are cores
+
+
+class DetectorSettings(Struct, frozen=True):
+    """A farm with what the detector needs of it."""
+
+    farm: Farm
+    table: DetectorTable
+    reactions: dict[Kind, Reaction]
+
+    def policies(self) -> dict[Kind, KindPolicy]:
+        """The policies of the kinds that are switched on."""
+        on = {kind for kind, reaction in self.reactions.items() if reaction is not Reaction.OFF}
+        return {kind: policy for kind, policy in POLICIES.items() if kind in on}
+
+
+def load_settings(path: Path) -> DetectorSettings:
+    """Read a farm file. Raises FarmFileError with all mistakes in ingest's and the detector's tables."""
+    mistakes: list[str] = []
+    settings = read_settings(path, mistakes)
+    if settings is None or mistakes:
+        raise FarmFileError(mistakes)
+    return settings
+
+
+def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:
+    """Read a farm file and add its mistakes to ``mistakes``; None where it cannot be read at all."""
+    farm = read_farm(path, mistakes)
+    if farm is None:
+        return None
+    where = path.name
+    table = check_table(farm.tables.get("detector", {}), DetectorTable, f"{where}: detector", mistakes)
+    reactions = _reactions(farm.tables.get("kinds", {}), where, mistakes)
+    return DetectorSettings(farm, table or DetectorTable(), reactions)
+
+
+def _reactions(found: Any, where: str, mistakes: list[str]) -> dict[Kind, Reaction]:
+    reactions = dict.fromkeys(Kind, Reaction.NOTIFY)
+    if not isinstance(found, Mapping):
+        mistakes.append(f"{where}: kinds: found {shown(found)}, expected a table")
+        return reactions
+    for name, value in found.items():
+        if name not in set(Kind):
+            mistakes.append(unknown_key(f"{where}: kinds.{name}", name, list(Kind), value))
+        elif value not in set(Reaction):
+            expected = " or ".join(Reaction)
+            mistakes.append(f"{where}: kinds.{name}: found {shown(value)}, expected {expected}")
+        else:
+            reactions[Kind(name)] = Reaction(value)
+    return reactions

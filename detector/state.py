@@ -1,0 +1,57 @@
+"""What the detector keeps of each printer between windows, and how it comes back after a restart.
+
+Three things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), and
+the open episodes and the novelty's running figures (``nw:state:{shard}``, a hash). Both are written in the
+same transaction as the scores they led to, so a detector that starts anew goes on exactly where the last
+committed one was.
+"""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from detector.anomaly import Kind
+from detector.episodes import Episode
+from detector.novelty import NoveltyState
+from features.sequence import History
+from ingest.records import Record, Window
+
+HORIZON = 120
+"""Windows that rules and models look back on: two minutes at the default span."""
+
+
+class Context(Record, frozen=True, kw_only=True):
+    """One judged window and the embedding of its frame (float16 [dim] as bytes, None without a frame)."""
+
+    window: Window
+    embedding: bytes | None
+
+
+class PrinterState(Record, frozen=True, kw_only=True):
+    """A printer's running figures after its last judged window."""
+
+    printer: str
+    job: str
+    last_index: int
+    episodes: dict[Kind, Episode] = field(default_factory=dict)
+    novelty: NoveltyState | None = None
+
+
+class PrinterMemory:
+    """A printer as the detector has it in memory."""
+
+    def __init__(self, printer: str) -> None:
+        self.state = PrinterState(printer=printer, job="", last_index=-1)
+        self.history = History(HORIZON)
+        self.context_ids: list[str] = []  # stream ids of what the horizon still needs
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last window that was taken in, judged or not."""
+        newest = self.history.newest.index if self.history.windows else -1
+        return max(newest, self.state.last_index)
+
+    def remember(self, context_id: str, capacity: int = HORIZON) -> None:
+        """Note where the newest window's context was written."""
+        self.context_ids.append(context_id)
+        del self.context_ids[:-capacity]

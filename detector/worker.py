@@ -1,0 +1,212 @@
+"""The detector process: takes windows off the streams, judges them in batches across printers, commits.
+
+It owns whole shards. At start it takes each shard over (fence), loads what its predecessor committed, works
+on its own pending windows and then on new ones. Every batch ends in one commit per shard; when the outcome
+of a commit is not known, memory is thrown away and the shard is started anew from the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from detector.commit import Batch, ShardOwner, context_floor, load_memories
+from detector.frames import FrameLoader, Picture
+from detector.judge import Judge
+from detector.state import Context, PrinterMemory
+from ingest.errors import RecordError, StoreUnreachable
+from ingest.records import Health, Status, Window, decode
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
+from ingest.store import BLOCK_MS, Stores
+from ingest.stream import DETECTOR, Entry, Reader, count_drops, ensure_groups, key, store_errors, trim
+
+log = logging.getLogger("nozzlewatch.detector")
+
+BATCH = 64
+"""Windows taken from each shard at once: enough for full CNN batches, judged within a second or so."""
+
+SUSPECT_DELIVERIES = 3
+"""A window delivered more often than this may be what kills the detector: it is tried alone."""
+
+MAX_ATTEMPTS = 3
+"""Tries alone after which a suspect window becomes a dead letter."""
+
+TRIM_EVERY_S = 5.0
+RETRY_S = 0.5
+
+
+class Session:
+    """The detector between two interruptions: connections, fences and memory that belong together."""
+
+    def __init__(self, stores: Stores, shards: Sequence[int], judge: Judge, frames: FrameLoader) -> None:
+        self.counts: Counter[str] = Counter()
+        self._stores, self._judge, self._frames = stores, judge, frames
+        ensure_groups(stores.events, shards)
+        self._owners = {shard: ShardOwner(stores.events, shard) for shard in shards}
+        self._memories = {shard: load_memories(stores.events, shard) for shard in shards}
+        self._streams = [key("windows", shard) for shard in shards]
+        self._reader = Reader(stores.events, self._streams, DETECTOR)
+        self._trimmed_s = time.monotonic()
+
+    def recover(self) -> None:
+        """Work on what a predecessor took and did not commit; suspects one by one."""
+        for entries in self._reader.pending(BATCH):
+            deliveries = self._reader.deliveries(entries)
+            suspects = {entry_id for entry_id, times in deliveries.items() if times > SUSPECT_DELIVERIES}
+            if not suspects:
+                self._work(entries)
+                continue
+            for entry in entries:
+                self._work_alone(entry) if entry.id in suspects else self._work([entry])
+
+    def step(self, block_ms: int = BLOCK_MS) -> int:
+        """Take new windows, judge and commit them; returns how many there were."""
+        entries = self._reader.read(BATCH, block_ms)
+        self._work(entries)
+        self._trim()
+        return len(entries)
+
+    def _work_alone(self, entry: Entry) -> None:
+        owner = self._owners[entry.shard]
+        attempt = owner.attempt(entry)
+        if attempt <= MAX_ATTEMPTS:
+            self._work([entry])
+            return
+        log.error("%s %s: gave up after %d tries", entry.stream, entry.id, MAX_ATTEMPTS)
+        error = f"the detector died at this window {MAX_ATTEMPTS} times"
+        owner.commit(Batch(done=[entry], buried=[(entry, error)]), None)
+
+    def _work(self, entries: Sequence[Entry]) -> None:
+        """Judge a batch; the pictures of all shards and printers go through the network together."""
+        windows = {entry: window for entry in entries if (window := _window(entry)) is not None}
+        loaded = self._frames.load(self._stores.frames, list(windows.values()))
+        pictures = dict(zip(windows, loaded, strict=True))
+        for shard, memories in self._memories.items():
+            batch = Batch()
+            for entry in (entry for entry in entries if entry.shard == shard):
+                batch.done.append(entry)
+                if entry in windows:
+                    self._judge_into(batch, memories, entry, windows[entry], pictures[entry])
+                elif entry.data is None:
+                    batch.drops["windows_trimmed"] += 1
+                else:
+                    batch.buried.append((entry, "not a window of a version that this detector reads"))
+            if batch.done:
+                self._commit(shard, batch)
+
+    def _judge_into(
+        self,
+        batch: Batch,
+        memories: dict[str, PrinterMemory],
+        entry: Entry,
+        window: Window,
+        picture: Picture,
+    ) -> None:
+        memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
+        if window.index <= memory.last_index:
+            batch.drops["windows_duplicate"] += 1
+            return
+        memory.history.push(window)
+        batch.contexts.append(Context(window=window, embedding=picture.as_bytes()))
+        batch.drops += Counter({picture.trouble: 1} if picture.trouble else {})
+        try:
+            judged = self._judge.judge(memory, window, picture)
+        except Exception as error:  # whatever one odd window brings to light must not stop the others
+            log.exception("%s: window %d cannot be judged", window.printer, window.index)
+            batch.buried.append((entry, f"{type(error).__name__}: {error}"))
+            return
+        memory.state = batch.states[window.printer] = judged.state
+        batch.scores.append(judged.scores)
+        batch.anomalies += judged.anomalies
+
+    def _commit(self, shard: int, batch: Batch) -> None:
+        memories = self._memories[shard]
+        ids = self._owners[shard].commit(batch, context_floor(memories))
+        for context, context_id in zip(batch.contexts, ids, strict=True):
+            memories[context.window.printer].remember(context_id)
+        self.counts.update(
+            windows=len(batch.contexts),
+            anomalies=len(batch.anomalies),
+            dead_letters=len(batch.buried),
+            **batch.drops,
+        )
+
+    def _trim(self) -> None:
+        if time.monotonic() - self._trimmed_s < TRIM_EVERY_S:
+            return
+        self._trimmed_s = time.monotonic()
+        for stream, shard in zip(self._streams, self._owners, strict=True):
+            lost = trim(self._stores.events, stream)
+            if lost:
+                with store_errors():
+                    count_drops(self._stores.events, shard, "windows_unread", lost)
+
+
+class DetectorWorker:
+    """Runs sessions one after the other for as long as it is wanted."""
+
+    def __init__(self, source: StoreSource, shards: Sequence[int], judge: Judge, frames: FrameLoader) -> None:
+        self._source, self._shards, self._judge, self._frames = source, shards, judge, frames
+        self._name = f"detector/{shards[0]}" if shards else "detector"
+
+    def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Judge windows until ``stop`` is set, or ``until`` holds and nothing is left to judge.
+
+        Raises StoreUnreachable where there is no store at the start, Fenced when another detector takes a
+        shard over. A store that goes away later is waited for.
+        """
+        stores = self._source.open()
+        while True:
+            try:
+                self._serve(stores, stop, until)
+            except StoreUnreachable as error:
+                log.warning("%s", error)
+            else:
+                return
+            finally:
+                stores.close()
+            stores = self._wait_for_store(stop)
+            log.warning("redis: the store is back")
+
+    def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
+        session = Session(stores, self._shards, self._judge, self._frames)
+        session.recover()
+        told_s = 0.0
+        while not stop.is_set():
+            draining = until()  # asked before the read: what was written before it held is still read
+            if session.step(block_ms=1 if draining else BLOCK_MS) == 0 and draining:
+                return
+            if time.monotonic() - told_s > STATUS_EVERY_S:
+                told_s = time.monotonic()
+                self._tell(stores, session)
+
+    def _wait_for_store(self, stop: threading.Event) -> Stores:
+        while True:
+            try:
+                return self._source.open()
+            except StoreUnreachable:
+                if stop.wait(RETRY_S):
+                    raise
+
+    def _tell(self, stores: Stores, session: Session) -> None:
+        publish_status(
+            stores,
+            Status(
+                source=self._name,
+                at_ns=time.time_ns(),
+                health=Health.OK,
+                detail=f"{self._judge.model} on {self._frames.device}",
+                counts=dict(session.counts),
+            ),
+        )
+
+
+def _window(entry: Entry) -> Window | None:
+    try:
+        return decode(entry.data, Window) if entry.data is not None else None
+    except RecordError as error:
+        log.error("%s %s: %s", entry.stream, entry.id, error)  # noqa: TRY400 - the message says it all
+        return None

@@ -1,0 +1,78 @@
+"""Records as the detector tells them, for the sinks' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from detector.anomaly import Anomaly, Box, Evidence, Kind, Scores, State
+from ingest.records import FrameRef
+from sinks.sink import Delivered
+
+NOON_NS = 1_770_120_000_000_000_000  # 2026-02-03 12:00:00 UTC
+S = 1_000_000_000
+
+
+def make_scores(n: int, **fields: Any) -> Scores:
+    """The scores of the n-th second after noon."""
+    told: dict[str, Any] = {
+        "printer": "voron-2",
+        "job": "benchy.gcode",
+        "index": NOON_NS // S + n,
+        "span_ns": S,
+        "probabilities": {Kind.SPAGHETTI: 0.25, Kind.STALL: 0.5},
+        "novelty": 1.5,
+        "frame": FrameRef(camera="top", captured_ns=NOON_NS + n * S + 123_456_789, width=640, height=480),
+        "frame_lost": False,
+        "marks": 5,
+        "model": "m1",
+    }
+    return Scores(**told | fields)
+
+
+def make_anomaly(n: int = 0, **fields: Any) -> Anomaly:
+    """An anomaly with its onset n seconds after noon, told 38.5 s later."""
+    told: dict[str, Any] = {
+        "id": f"a{n}",
+        "printer": "voron-2",
+        "job": "benchy.gcode",
+        "kind": Kind.LAYER_SHIFT,
+        "state": State.OPENED,
+        "revision": 1,
+        "severity": 0.92,
+        "score": 0.9,
+        "onset_ns": NOON_NS + n * S + 1,
+        "detected_ns": NOON_NS + n * S + 3 * S,
+        "at_ns": NOON_NS + n * S + 38 * S + S // 2,
+        "text": "the layers no longer lie above each other",
+        "evidence": Evidence(
+            frames=(FrameRef(camera="top", captured_ns=NOON_NS + 7, width=640, height=480),),
+            channels={"x_mm": 0.7, "y_mm": 0.3},
+        ),
+        "boxes": (Box(0.1, 0.2, 0.3, 0.4),),
+        "model": "m1",
+    }
+    return Anomaly(**told | fields)
+
+
+def deliver(record: Scores | Anomaly, n: int, shard: int = 3) -> Delivered[Scores | Anomaly]:
+    """The record as the n-th entry of its stream."""
+    name = "scores" if isinstance(record, Scores) else "anomalies"
+    return Delivered(f"nw:{name}:{{{shard}}}", f"{1_770_000_000_000 + n}-0", record)
+
+
+@pytest.fixture(name="scores")
+def _scores() -> Callable[..., Scores]:
+    return make_scores
+
+
+@pytest.fixture(name="anomaly")
+def _anomaly() -> Callable[..., Anomaly]:
+    return make_anomaly
+
+
+@pytest.fixture(name="delivered")
+def _delivered() -> Callable[..., Delivered[Scores | Anomaly]]:
+    return deliver

@@ -1,0 +1,75 @@
+"""``python -m sinks FARM.toml``: the sinks as a process of their own, one thread for each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ingest.stage import FINE, StoreSource, data_folder, run_stage
+from ingest.stream import ALERTS, LOG
+from sinks.alerts import AlertSink
+from sinks.consume import Plan, SentInStore, SinkWorker
+from sinks.parquet_log import ParquetLog
+from sinks.settings import SinkSettings, load_settings
+
+AT_ONCE_S = 0.0
+
+
+def build_workers(settings: SinkSettings, source: StoreSource) -> list[SinkWorker]:
+    """A worker for the log, and one for the alerts where there are channels."""
+    shards = settings.detector.farm.table.shards
+    log_plan = Plan(LOG, ("scores", "anomalies"), settings.log.flush_rows, settings.log.flush_s)
+    workers = [SinkWorker(source, shards, log_plan, lambda _: ParquetLog(settings.log_path))]
+    channels = settings.channels()
+    alert_plan = Plan(ALERTS, ("anomalies",), 1, AT_ONCE_S)
+    workers.append(
+        SinkWorker(source, shards, alert_plan, lambda stores: AlertSink(channels, SentInStore(stores.events)))
+    )
+    return workers
+
+
+def sink(path: Path, stop: threading.Event) -> int:
+    """Write the log and send the alerts until ``stop`` is set."""
+    settings = load_settings(path)
+    data_folder(settings.detector.farm)
+    with StoreSource(settings.detector.farm) as source:
+        source.urls()  # embedded servers belong to this thread, which lives as long as the process
+        run_all([worker.run for worker in build_workers(settings, source)], stop)
+    return FINE
+
+
+def run_all(works: Sequence[Callable[[threading.Event], None]], stop: threading.Event) -> None:
+    """Run each in a thread of its own until all have ended; the first error stops them all and is raised."""
+    errors: list[Exception] = []
+
+    def guarded(work: Callable[[threading.Event], None]) -> None:
+        try:
+            work(stop)
+        except Exception as error:
+            errors.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.2)  # in short turns, so that the main thread still gets its signals
+    if errors:
+        raise errors[0]
+
+
+def main() -> int:
+    """Read the command line and run the stage."""
+    parser = argparse.ArgumentParser(prog="sinks", description="Write the Parquet log and send alerts.")
+    parser.add_argument("farm", type=Path, help="the farm file (farm.toml)")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    options = parser.parse_args()
+    return run_stage(lambda stop: sink(options.farm, stop), debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""Brings what the detector tells from the streams into the sinks, and acknowledges it when it is durable.
+
+Each sink reads with a group of its own, so none waits for another. At start it is offered what was
+delivered before and never acknowledged: what is durable already is acknowledged, the rest is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import redis
+
+from detector.anomaly import Anomaly, Scores
+from ingest.errors import RecordError, StoreUnreachable
+from ingest.records import Health, Status, decode
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
+from ingest.store import BLOCK_MS, Stores
+from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim
+from sinks.errors import SinkError
+from sinks.sink import Delivered, Sink
+
+log = logging.getLogger("nozzlewatch.sinks")
+
+READ_COUNT = 1_000
+RETRY_S = 1.0
+SENT_FOR_S = 30 * 24 * 3600
+"""How long an alert is remembered as sent: longer than any anomaly is delivered anew."""
+
+RECORDS: dict[str, type[Scores] | type[Anomaly]] = {"scores": Scores, "anomalies": Anomaly}
+
+
+class Plan(NamedTuple):
+    """How one sink is served."""
+
+    group: str  # its consumer group, see ingest.stream.GROUPS
+    streams: tuple[str, ...]  # names of RECORDS
+    flush_rows: int  # flush when so many rows were taken …
+    flush_s: float  # … or so many seconds after the first of them
+
+
+class SinkWorker:
+    """Serves one sink. ``make`` builds it anew for each store session, with connections that work."""
+
+    def __init__(self, source: StoreSource, shards: int, plan: Plan, make: Callable[[Stores], Sink]) -> None:
+        self.counts: Counter[str] = Counter()
+        self._source, self._shards, self._plan, self._make = source, range(shards), plan, make
+
+    def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve until ``stop`` is set, or ``until`` holds and nothing is left; what was taken is flushed.
+
+        Raises StoreUnreachable where there is no store at the start; one that goes away later is waited for.
+        """
+        stores = self._source.open()
+        while True:
+            try:
+                self._serve(stores, stop, until)
+            except StoreUnreachable as error:
+                log.warning("%s", error)
+            else:
+                return
+            finally:
+                stores.close()
+            stores = self._wait_for_store(stop)
+
+    def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
+        sink = self._make(stores)
+        try:
+            session = _Session(stores, self._shards, self._plan, sink, self.counts)
+            session.recover()
+            told_s = 0.0
+            while not stop.is_set():
+                draining = until()
+                read = session.step(block_ms=1 if draining else BLOCK_MS, flush_now=draining)
+                if draining and read == 0 and session.is_empty:
+                    return
+                if time.monotonic() - told_s > STATUS_EVERY_S:
+                    told_s = time.monotonic()
+                    self._tell(stores, session)
+            session.flush()
+        finally:
+            _close(sink)
+
+    def _wait_for_store(self, stop: threading.Event) -> Stores:
+        while True:
+            try:
+                return self._source.open()
+            except StoreUnreachable:
+                if stop.wait(RETRY_S):
+                    raise
+
+    def _tell(self, stores: Stores, session: _Session) -> None:
+        trouble = session.trouble
+        status = Status(
+            source=f"sink/{self._plan.group}",
+            at_ns=time.time_ns(),
+            health=Health.DEGRADED if trouble else Health.OK,
+            detail=trouble,
+            counts=dict(self.counts),
+        )
+        publish_status(stores, status)
+
+
+class _Session:
+    """One sink between two interruptions of the store."""
+
+    def __init__(
+        self, stores: Stores, shards: Sequence[int], plan: Plan, sink: Sink, counts: Counter[str]
+    ) -> None:
+        self.trouble = ""  # why the last flush failed, empty when all is well
+        self._events, self._plan, self._sink, self._counts = stores.events, plan, sink, counts
+        ensure_groups(stores.events, shards)
+        self._streams = [key(name, shard) for name in plan.streams for shard in shards]
+        self._reader = Reader(stores.events, self._streams, plan.group)
+        self._taken: list[Entry] = []
+        self._first_s = 0.0  # when the oldest of them was taken
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._taken
+
+    def recover(self) -> None:
+        """Acknowledge what a predecessor had made durable, take what it had not."""
+        for entries in self._reader.pending(READ_COUNT):
+            delivered = self._decode(entries)
+            durable = self._sink.recover(delivered)
+            done = [entry for entry in entries if (entry.stream, entry.id) in durable]
+            self._reader.acknowledge(done)
+            self._counts["recovered"] += len(done)
+            self._take([entry for entry in entries if entry not in set(done)])
+        self.flush()
+
+    def step(self, block_ms: int, *, flush_now: bool = False) -> int:
+        """Take what is new, flush when it is time; returns how many entries were read."""
+        if self.trouble:  # nothing more is taken until what was taken is durable
+            time.sleep(min(RETRY_S, block_ms / 1000))
+            self.flush()
+            return 0
+        entries = self._reader.read(READ_COUNT, self._wait_ms(block_ms))
+        self._take(entries)
+        old = self._taken and time.monotonic() - self._first_s >= self._plan.flush_s
+        if old or flush_now or len(self._taken) >= self._plan.flush_rows:
+            self.flush()
+        return len(entries)
+
+    def flush(self) -> None:
+        """Make durable and acknowledge what was taken; on failure it stays taken and is tried again."""
+        if not self._taken:
+            return
+        try:
+            self._sink.flush()
+        except SinkError as error:
+            if not self.trouble:
+                log.error("%s", error)  # noqa: TRY400 - the message says it all
+            self.trouble = str(error)
+            return
+        if self.trouble:
+            log.warning("%s: writing again", self._plan.group)
+        self.trouble = ""
+        self._reader.acknowledge(self._taken)
+        self._counts["delivered"] += len(self._taken)
+        self._taken = []
+        self._trim()
+
+    def _wait_ms(self, block_ms: int) -> int:
+        """No longer than until the next flush is due."""
+        if not self._taken:
+            return block_ms
+        left_s = self._plan.flush_s - (time.monotonic() - self._first_s)
+        return max(1, min(block_ms, int(left_s * 1000)))
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        delivered = self._decode(entries)
+        try:
+            self._sink.take(delivered)
+        except SinkError:
+            for one in delivered:
+                self._take_one(one, entries)
+        self._first_s = self._first_s if self._taken else time.monotonic()
+        self._taken += entries
+
+    def _take_one(self, one: Delivered[Scores | Anomaly], entries: Sequence[Entry]) -> None:
+        """After a batch was refused: a record that is refused by itself becomes a dead letter."""
+        try:
+            self._sink.take([one])
+        except SinkError as error:
+            entry = next(e for e in entries if (e.stream, e.id) == (one.stream, one.entry_id))
+            self._bury(entry, str(error))
+
+    def _decode(self, entries: Sequence[Entry]) -> list[Delivered[Scores | Anomaly]]:
+        """The records of entries; what is none becomes a dead letter, what was trimmed is counted."""
+        return [one for entry in entries for one in self._decode_one(entry)]
+
+    def _decode_one(self, entry: Entry) -> Iterator[Delivered[Scores | Anomaly]]:
+        name = entry.stream.split(":")[1]
+        if entry.data is None:
+            with store_errors():
+                count_drops(self._events, entry.shard, f"{name}_trimmed")
+            return
+        try:
+            yield Delivered(entry.stream, entry.id, decode(entry.data, RECORDS[name]))
+        except RecordError as error:
+            self._bury(entry, str(error))
+
+    def _bury(self, entry: Entry, error: str) -> None:
+        log.error("%s %s: %s", entry.stream, entry.id, error)
+        self._counts["dead_letters"] += 1
+        with store_errors():
+            bury(self._events, entry, error)
+
+    def _trim(self) -> None:
+        for stream in self._streams:
+            lost = trim(self._events, stream)
+            if lost:
+                with store_errors():
+                    count_drops(
+                        self._events, Entry(stream, "", None).shard, f"{stream.split(':')[1]}_unread", lost
+                    )
+
+
+class SentInStore:
+    """Remembers in the event store which alerts were sent."""
+
+    def __init__(self, events: redis.Redis) -> None:
+        self._events = events
+
+    def seen(self, key: str) -> bool:
+        with store_errors():
+            return bool(self._events.exists(f"nw:alerted:{key}"))
+
+    def remember(self, key: str) -> None:
+        with store_errors():
+            self._events.set(f"nw:alerted:{key}", b"1", ex=SENT_FOR_S)
+
+
+def _close(sink: Sink) -> None:
+    """Let a sink go; what it cannot write now comes again from the stream."""
+    try:
+        sink.close()
+    except (SinkError, StoreUnreachable) as error:
+        log.warning("%s", error)

@@ -1,0 +1,18 @@
+"""The sinks' branch of the error tree.
+
+NozzlewatchError
+└── SinkError              what was told cannot be kept, read back or passed on
+    └── ChannelError       an alert channel that cannot be used, or did not take an alert
+"""
+
+from __future__ import annotations
+
+from ingest.errors import NozzlewatchError
+
+
+class SinkError(NozzlewatchError):
+    """A sink cannot keep, read back or pass on what it was given; what it had taken stays buffered."""
+
+
+class ChannelError(SinkError):
+    """An alert channel is misconfigured or did not take an alert. Never holds credentials."""

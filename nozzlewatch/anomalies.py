@@ -1,0 +1,124 @@
+"""``nozzlewatch anomalies list|tail|export``: reads the Parquet log and follows the live topic."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import msgspec
+import typer
+from rich.console import Console
+
+from detector.anomaly import Anomaly, Kind
+from ingest.errors import UsageError
+from ingest.records import NS_PER_S
+from ingest.stage import FINE, StoreSource, report_errors, run_stage
+from nozzlewatch.follow import AnomalyTopic
+from nozzlewatch.output import write_json
+from sinks.anomaly_text import one_line, table, to_dict
+from sinks.export import Format, export, format_of
+from sinks.read_log import read_anomalies
+from sinks.settings import load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Read the log of anomalies, follow them live, export them.")
+
+Source = Annotated[Path, typer.Argument(help="a farm file (farm.toml) or a log folder")]
+Since = Annotated[str | None, typer.Option(help="from this time on (ISO 8601; without a zone: UTC)")]
+Until = Annotated[str | None, typer.Option(help="up to this time (ISO 8601; without a zone: UTC)")]
+Printer = Annotated[str | None, typer.Option(help="of this printer alone")]
+KindOption = Annotated[Kind | None, typer.Option(help="of this kind alone")]
+JsonOption = Annotated[
+    str | None, typer.Option("--json", help="write JSON to this file, - for standard output")
+]
+
+
+@app.command("list")
+def list_(
+    source: Source,
+    since: Since = None,
+    until: Until = None,
+    printer: Printer = None,
+    kind: KindOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Print the anomalies of a log, each as it was known last."""
+
+    def work() -> int:
+        found = _read(source, since, until, printer, kind)
+        if json is not None:
+            write_json(json, [to_dict(anomaly) for anomaly in found])
+        else:
+            Console().print(table(found, title=f"{len(found)} anomalies"))
+        return FINE
+
+    raise typer.Exit(report_errors(work))
+
+
+@app.command()
+def tail(
+    farm: Annotated[Path, typer.Argument(help="a farm file (farm.toml)")],
+    printer: Printer = None,
+    kind: KindOption = None,
+    json: Annotated[bool, typer.Option("--json", help="a JSON object per line")] = False,
+    from_start: Annotated[bool, typer.Option(help="begin with what the topic still holds")] = False,
+) -> None:
+    """Follow the live topic: every anomaly as it opens, changes and closes. Ctrl-C ends it."""
+
+    def work(stop: threading.Event) -> int:
+        settings = load_settings(farm)
+        shards = range(settings.detector.farm.table.shards)
+        with StoreSource(settings.detector.farm) as stores:
+            topic = AnomalyTopic(stores.open().events, shards, "0" if from_start else "$")
+            for anomaly in topic.follow(stop):
+                if printer in (None, anomaly.printer) and kind in (None, anomaly.kind):
+                    _say(sys.stdout, anomaly, as_json=json)
+        return FINE
+
+    raise typer.Exit(run_stage(work))
+
+
+@app.command("export")
+def export_(
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the file to write")],
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="by default what the file's name ends with")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    printer: Printer = None,
+    kind: KindOption = None,
+) -> None:
+    """Write anomalies into one file: JSON, CSV or Parquet."""
+
+    def work() -> int:
+        export(_read(source, since, until, printer, kind), out, format_ or format_of(out))
+        return FINE
+
+    raise typer.Exit(report_errors(work))
+
+
+def _read(
+    source: Path, since: str | None, until: str | None, printer: str | None, kind: Kind | None
+) -> list[Anomaly]:
+    log = load_settings(source).log_path if source.suffix == ".toml" else source
+    return read_anomalies(log, since=_time(since), until=_time(until), printer=printer, kind=kind)
+
+
+def _time(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"found {text!r}, expected a time such as 2026-05-01T13:00:00") from error
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * NS_PER_S)
+
+
+def _say(out: TextIO, anomaly: Anomaly, *, as_json: bool) -> None:
+    line = msgspec.json.encode(to_dict(anomaly)).decode() if as_json else one_line(anomaly)
+    out.write(f"{line}\n")
+    out.flush()

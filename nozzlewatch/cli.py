@@ -1,0 +1,157 @@
+"""The command line. Thin: each command reads its options and calls the module that does the work."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ingest.stage import FAILED, FINE, report_errors, run_stage
+from nozzlewatch import anomalies
+from nozzlewatch.output import write_json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The watch for 3D-print farms: camera and telemetry lined up in time, failures told within seconds.",
+)
+app.add_typer(anomalies.app, name="anomalies")
+
+FarmFile = Annotated[Path, typer.Argument(help="the farm file (farm.toml)")]
+Debug = Annotated[bool, typer.Option("--debug", help="show tracebacks")]
+JsonOption = Annotated[
+    str | None, typer.Option("--json", help="write JSON to this file, - for standard output")
+]
+SpeedOption = Annotated[
+    float, typer.Option(help="recorded sources: times their own pace; 0 = as fast as it goes")
+]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"nozzlewatch {version('nozzlewatch')}\n")
+        raise typer.Exit(FINE)
+
+
+@app.callback()
+def top(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
+
+@app.command()
+def watch(farm: FarmFile, speed: SpeedOption = 1.0, debug: Debug = False) -> None:
+    """Watch a farm: all stages on this machine. Ctrl-C ends it in order."""
+    from nozzlewatch.local import watch as work
+
+    raise typer.Exit(run_stage(lambda stop: work(farm, stop, speed=speed, debug=debug), debug=debug))
+
+
+@app.command()
+def ingest(farm: FarmFile, speed: SpeedOption = 1.0, debug: Debug = False) -> None:
+    """Run the ingest stage alone: cameras and telemetry into windows."""
+    from ingest.__main__ import ingest as work
+
+    raise typer.Exit(run_stage(lambda stop: work(farm, stop, speed or None), debug=debug))
+
+
+@app.command()
+def detect(
+    farm: FarmFile,
+    shard: Annotated[str, typer.Option(help="part I/N of the shards")] = "0/1",
+    debug: Debug = False,
+) -> None:
+    """Run the detector stage alone: windows into scores and anomalies."""
+    from detector.__main__ import detect as work
+    from detector.__main__ import part_of_shards
+
+    raise typer.Exit(run_stage(lambda stop: work(farm, stop, part_of_shards(shard)), debug=debug))
+
+
+@app.command()
+def sink(farm: FarmFile, debug: Debug = False) -> None:
+    """Run the sinks alone: the Parquet log and the alerts."""
+    from sinks.__main__ import sink as work
+
+    raise typer.Exit(run_stage(lambda stop: work(farm, stop), debug=debug))
+
+
+@app.command()
+def check(farm: FarmFile, json: JsonOption = None, debug: Debug = False) -> None:
+    """Try every camera, port, store and channel of a farm once; exit code 1 where one fails."""
+    from nozzlewatch.check import check_farm
+
+    def work() -> int:
+        findings = check_farm(farm)
+        if json is not None:
+            write_json(json, [finding._asdict() for finding in findings])
+        else:
+            drawn = Table("part", "", "what it said")
+            for finding in findings:
+                verdict = Text("ok", style="green") if finding.fine else Text("FAILED", style="bold red")
+                drawn.add_row(Text(finding.part), verdict, Text(finding.told))
+            Console().print(drawn)
+        return FINE if all(finding.fine for finding in findings) else FAILED
+
+    raise typer.Exit(report_errors(work, debug=debug))
+
+
+@app.command()
+def replay(
+    sources: Annotated[
+        list[str], typer.Argument(help="images:DIR, video:FILE, log:FILE: one recorded print")
+    ],
+    out: Annotated[Path, typer.Option(help="folder for report.json, report.html and the Parquet log")] = Path(
+        "out"
+    ),
+    printer: Annotated[str, typer.Option(help="the printer's name in the report and the log")] = "replay",
+    speed: Annotated[str, typer.Option(help="max, or times the recording's own pace")] = "max",
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Run a recorded print through the very same stages, and report what they find."""
+    from nozzlewatch.replay import pace, tell
+    from nozzlewatch.replay import replay as work
+
+    def run(stop: threading.Event) -> int:
+        replayed = work(sources, out, printer=printer, speed=pace(speed), stop=stop)
+        tell(replayed, json)
+        return FINE
+
+    raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))
+
+
+@app.command()
+def demo(
+    printers: Annotated[int, typer.Option(min=1, max=64, help="how many simulated printers")] = 4,
+    seconds: Annotated[float, typer.Option(min=30, help="how long, in s")] = 90.0,
+    seed: Annotated[int, typer.Option(help="of the simulation")] = 1,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="keep everything here (default: a temporary folder)")
+    ] = None,
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Watch a simulated farm with faults that come by themselves, and say how soon each was found."""
+    from nozzlewatch.demo import demo as work
+
+    raise typer.Exit(
+        run_stage(
+            lambda stop: work(printers, seconds, seed, folder, stop, json), debug=debug, quiet=not debug
+        )
+    )

@@ -1,0 +1,208 @@
+"""Replays a recorded print through the very same stages, as fast as they go, and reports what they found."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from detector.__main__ import build_worker
+from detector.anomaly import Anomaly, Kind
+from detector.settings import DetectorSettings, DetectorTable, Reaction
+from ingest.cameras import CAMERAS
+from ingest.errors import SourceError, UsageError
+from ingest.farm import Farm, FarmTable, PrinterTable
+from ingest.feed import job_of
+from ingest.records import Health
+from ingest.sources import Source, parse_address
+from ingest.stage import StoreSource
+from ingest.stream import ALERTS, LOG, drops
+from ingest.telemetry import TELEMETRY
+from ingest.worker import IngestWorker
+from nozzlewatch.output import write_json
+from sinks.__main__ import run_all
+from sinks.anomaly_text import table as anomaly_table
+from sinks.consume import Plan, SinkWorker
+from sinks.parquet_log import ParquetLog
+from sinks.read_log import read_anomalies, read_scores
+from sinks.report import write_report
+from sinks.thumbnails import ThumbnailSink
+
+FLUSH_ROWS, FLUSH_S = 50_000, 60.0
+"""A replay is over soon: few large files."""
+
+
+class Replayed(NamedTuple):
+    """What came of a replay."""
+
+    anomalies: list[Anomaly]
+    windows: int
+    counts: dict[str, int]  # what was left out, by reason
+    out: Path
+
+
+def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
+    """The printer that these sources record: at most one camera and one telemetry source.
+
+    Raises UsageError for other combinations, SourceError for an address that makes no sense.
+    """
+    found: dict[str, str] = {}
+    for source in sources:
+        what = "camera" if source.partition(":")[0] in CAMERAS else "telemetry"
+        kinds: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
+        address = parse_address(source, kinds)
+        if not kinds[address.kind].recorded:
+            raise UsageError(f"replay: found {source!r}, expected a recorded source (images:, video:, log:)")
+        if what in found:
+            raise UsageError(
+                f"replay: found {found[what]!r} and {source!r}, expected at most one camera and one "
+                "telemetry source: they are replayed as one print; replay other prints one by one"
+            )
+        found[what] = source
+    return PrinterTable(name=name, **found)
+
+
+def replay(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    printer: str = "replay",
+    speed: float | None = None,
+    stop: threading.Event,
+) -> Replayed:
+    """Run the pipeline over one recorded print; writes report.json, report.html and log/ into ``out``.
+
+    Raises SourceError where a source cannot be read, UsageError for sources that make no print.
+    """
+    table = as_printer(sources, printer)
+    out.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
+    try:
+        farm = Farm(scratch / "farm.toml", FarmTable(data=".", shards=1), (_absolute(table),), {})
+        pictures: dict[str, bytes] = {}
+        counts = _run(farm, out / "log", speed, stop, pictures)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _report(sources, table, out, counts, pictures)
+
+
+def _absolute(printer: PrinterTable) -> PrinterTable:
+    """Addresses as they are meant on the command line: from the working folder, not from a farm file."""
+
+    def fixed(text: str) -> str:
+        kind, _, rest = text.partition(":")
+        where, question, options = rest.partition("?")
+        return f"{kind}:{Path(where).absolute()}{question}{options}" if text else ""
+
+    return PrinterTable(name=printer.name, camera=fixed(printer.camera), telemetry=fixed(printer.telemetry))
+
+
+def _run(
+    farm: Farm, log: Path, speed: float | None, stop: threading.Event, pictures: dict[str, bytes]
+) -> dict[str, int]:
+    """All stages in threads of this process, each ending when the one before it has and nothing is left."""
+    ingested, detected = threading.Event(), threading.Event()
+    settings = DetectorSettings(farm, DetectorTable(), dict.fromkeys(Kind, Reaction.NOTIFY))
+    with StoreSource(farm) as source:
+        source.urls()  # the servers belong to this thread, which lives longest
+        worker = IngestWorker(farm, source, speed=speed)
+        detector = build_worker(settings, source, (0, 1))
+        shards = farm.table.shards
+        sinks = [
+            SinkWorker(
+                source,
+                shards,
+                Plan(LOG, ("scores", "anomalies"), FLUSH_ROWS, FLUSH_S),
+                lambda _: ParquetLog(log),
+            ),
+            SinkWorker(
+                source,
+                shards,
+                Plan(ALERTS, ("anomalies",), 1, 0.0),
+                lambda stores: ThumbnailSink(stores.frames, shards, pictures),
+            ),
+        ]
+
+        def ingest(stop: threading.Event) -> None:
+            try:
+                asyncio.run(worker.run(stop))
+            finally:
+                ingested.set()
+
+        def detect(stop: threading.Event) -> None:
+            try:
+                detector.run(stop, until=ingested.is_set)
+            finally:
+                detected.set()
+
+        served = [lambda stop, one=one: one.run(stop, until=detected.is_set) for one in sinks]
+        run_all([ingest, detect, *served], stop)
+        _raise_where_down(worker)
+        stores = source.open()
+        counts = drops(stores.events, range(shards))
+        stores.close()
+    return counts
+
+
+def _raise_where_down(worker: IngestWorker) -> None:
+    for feed in worker.feeds:
+        if feed.health is Health.DOWN:
+            raise SourceError(feed.detail)
+
+
+def _report(
+    sources: Sequence[str],
+    printer: PrinterTable,
+    out: Path,
+    counts: dict[str, int],
+    pictures: dict[str, bytes],
+) -> Replayed:
+    job = job_of(printer, recorded=True)
+    log = out / "log"
+    anomalies = [a for a in read_anomalies(log, printer=printer.name) if a.job == job]
+    scores = read_scores(log, printer=printer.name, job=job)
+    write_report(
+        out,
+        title=f"Replay of {job}",
+        anomalies=anomalies,
+        scores=scores,
+        thumbnails=pictures,
+        counts=counts,
+        sources=list(sources),
+    )
+    return Replayed(anomalies, scores.num_rows, counts, out)
+
+
+def pace(text: str) -> float | None:
+    """Read ``--speed``: "max" is None, as fast as it goes. Raises UsageError."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise UsageError(f"--speed: found {text!r}, expected max or a number above 0, such as 10")
+    return speed
+
+
+def tell(replayed: Replayed, json: str | None) -> None:
+    """Print what was found for people, or write it as JSON for programs."""
+    if json is not None:
+        write_json(json, msgspec.json.decode((replayed.out / "report.json").read_bytes()))
+        return
+    console = Console()
+    console.print(anomaly_table(replayed.anomalies, zone=UTC, title=f"{len(replayed.anomalies)} anomalies"))
+    left_out = ", ".join(f"{reason} {number}" for reason, number in sorted(replayed.counts.items()))
+    console.print(Text(f"{replayed.windows} windows judged; left out: {left_out or 'nothing'}"))
+    console.print(Text(f"report: {replayed.out / 'report.html'}"))

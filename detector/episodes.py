@@ -200,7 +200,7 @@ def _open(episode: Episode, reason: Reason, now: _Now) -> Step:
         detected_ns=now.end_ns,
         at_ns=now.end_ns,
         text=reason.text,
-        evidence=Evidence(frames=_frames((), reason), channels=reason.channels),
+        evidence=Evidence(frames=_frames((), reason), channels=dict(reason.channels)),
         model=now.model,
     )
     return _telling(episode, opened, now), (opened,)
@@ -248,7 +248,7 @@ def _firmer(anomaly: Anomaly, reason: Reason) -> Anomaly:
         score=reason.probability,
         severity=reason.probability,
         text=reason.text,
-        evidence=Evidence(frames=frames, channels=reason.channels),
+        evidence=Evidence(frames=frames, channels=dict(reason.channels)),
     )
 
 

@@ -41,6 +41,7 @@ class Feed:
         self.camera = open_camera(printer.camera, printer.name, base) if printer.camera else None
         self.telemetry = open_telemetry(printer.telemetry, printer.name, base) if printer.telemetry else None
         self.health, self.detail = Health.OK, ""
+        self._lost: dict[str, str] = {}  # live sources that are away, with what they said last
         self._timing = timing
         live = not self.recorded
         self.aligner = Aligner(
@@ -100,21 +101,33 @@ class Feed:
         self, what: str, read: Callable[[], AsyncIterator[Item]], clock: AnchoredClock
     ) -> None:
         """Read a live source for ever; when it is lost warn once, try again, and say when it is back."""
-        wait_s, lost = RETRY_FIRST_S, False
+        wait_s = RETRY_FIRST_S
         while True:
             try:
                 async for item in read():
-                    if lost:
-                        log.warning("%s: %s is back", self.name, what)
-                        self.health, self.detail, wait_s, lost = Health.OK, "", RETRY_FIRST_S, False
+                    if what in self._lost:
+                        self._found(what)
+                        wait_s = RETRY_FIRST_S
                     self.aligner.add(item, clock.now_ns())
             except (CameraUnreachable, PrinterUnreachable) as error:
-                self.health, self.detail = Health.DEGRADED, str(error)
-                if not lost:
-                    log.warning("%s: %s lost: %s; trying again", self.name, what, error)
-                lost = True
+                self._lose(what, str(error))
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
             wait_s = min(2 * wait_s, RETRY_MOST_S)
+
+    def _lose(self, what: str, why: str) -> None:
+        if what not in self._lost:
+            log.warning("%s: %s lost: %s; trying again", self.name, what, why)
+        self._lost[what] = why
+        self._tell_lost()
+
+    def _found(self, what: str) -> None:
+        log.warning("%s: %s is back", self.name, what)
+        del self._lost[what]
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        self.health = Health.DEGRADED if self._lost else Health.OK
+        self.detail = "; ".join(self._lost.values())
 
 
 class _Pace:

@@ -109,11 +109,13 @@ def _watch(
         f"{len(names)} simulated printers for {seconds:g} s; the farm is in {where}", highlight=False
     )
     with ExitStack() as stack:
-        # The stages load for some seconds; the printers begin when they are there to watch them.
+        # The detector loads for some seconds; the printers begin when it is there to watch them.
         farm = stack.enter_context(LocalFarm(farm_file))
+        farm.start("detector", "sinks")
         _wait(lambda: _detector_lives(farm), "the detector", stop)
         simulation = stack.enter_context(_simulation(where / "printers", len(names), seconds, seed))
         _wait((where / "printers" / READY).exists, "the simulated printers", stop, simulation)
+        farm.start("ingest")
         stores = farm.stores()
         stack.callback(stores.close)
         show = stack.enter_context(_Show(console, names, farm, stores, seconds + SETTLE_S))

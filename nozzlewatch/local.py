@@ -23,6 +23,9 @@ from sinks.settings import load_settings
 
 log = logging.getLogger("nozzlewatch")
 
+STAGES = ("ingest", "detector", "sinks")
+"""In the order in which they end."""
+
 POLL_S = 0.2
 STOP_LIMIT_S = 15.0
 """How long a stage may take to end in order before it is killed."""
@@ -69,14 +72,11 @@ class Stage:
         elif now_s >= self._due_s:
             self.start()
 
-    def ask_to_end(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-
     def end(self) -> None:
-        """Wait until it has ended in order; kill it when it takes too long."""
+        """Ask it to end, wait until it has ended in order; kill it when it takes too long."""
         if self._process is None:
             return
+        self._process.terminate()
         try:
             self._process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -86,7 +86,7 @@ class Stage:
 
 
 class LocalFarm:
-    """The running stages of a farm file. Use as a context: leaving it ends all of them in order."""
+    """The stages of a farm file. Use as a context: inside it the stores run; leaving it ends all in order."""
 
     def __init__(self, path: Path, *, speed: float = 1.0, debug: bool = False) -> None:
         """Raises FarmFileError for a farm file with mistakes, StoreError where no store can be had."""
@@ -110,16 +110,20 @@ class LocalFarm:
         except NozzlewatchError:
             self._source.__exit__(None, None, None)
             raise
-        self._stages = {name: Stage(name, command) for name, command in self._commands.items()}
         return self
+
+    def start(self, *names: str) -> None:
+        """Start these stages, or all of them."""
+        for name in names or STAGES:
+            self._stages[name] = Stage(name, self._commands[name])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # One after the other: what ingest has written last is still judged, and what is judged still logged.
-        for stage in self._stages.values():
-            stage.ask_to_end()
-            stage.end()
+        for name in STAGES:
+            if name in self._stages:
+                self._stages[name].end()
         self._source.__exit__(kind, error, trace)
 
     def stores(self) -> Stores:
@@ -163,4 +167,5 @@ class LocalFarm:
 def watch(path: Path, stop: threading.Event, *, speed: float = 1.0, debug: bool = False) -> int:
     """Watch a farm until ``stop`` is set, or until its recorded sources have ended."""
     with LocalFarm(path, speed=speed, debug=debug) as farm:
+        farm.start()
         return farm.run(stop)

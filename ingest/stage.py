@@ -47,6 +47,10 @@ class StoreSource:
         """Connections to both stores, or StoreUnreachable at once."""
         return open_stores(self.urls())
 
+    def attach(self) -> Stores:
+        """Connections to stores that run already. Raises StoreUnreachable: one who looks on starts none."""
+        return open_stores(self.embedded.urls() if self.embedded is not None else self.urls())
+
     def __enter__(self) -> StoreSource:
         return self
 

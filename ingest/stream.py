@@ -8,7 +8,7 @@ always falls into the same shard, and so its windows stay in order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
@@ -34,6 +34,10 @@ DATA = b"d"
 
 MAX_LEN = 100_000
 """Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
+
+
+KEEP_S = {"windows": 30.0, "scores": 60.0, "anomalies": 3600.0}
+"""How long entries stay although every group is done with them, in s: for those who only look on."""
 
 
 class Entry(NamedTuple):
@@ -175,8 +179,10 @@ def backlog(events: redis.Redis, stream: str, group: str) -> int:
     return 0
 
 
-def trim(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> int:
-    """Remove what every group has acknowledged, and beyond ``max_len`` what they have not.
+def trim(
+    events: redis.Redis, stream: str, max_len: int = MAX_LEN, *, keep_s: Mapping[str, float] = KEEP_S
+) -> int:
+    """Remove what every group has acknowledged a while ago, and beyond ``max_len`` what they have not.
 
     Returns how many entries were removed although some group still wanted them: they are lost, and the
     caller counts them. A stream without groups is cut by ``max_len`` alone.
@@ -184,9 +190,18 @@ def trim(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> int:
     with store_errors():
         oldest = _oldest_wanted(events, stream)
         if oldest is not None:
-            events.xtrim(stream, minid=oldest, approximate=False)
+            crowded = events.xlen(stream) > max_len  # then nothing stays for those who only look on
+            kept = oldest if crowded else min(oldest, _kept_from(events, stream, keep_s), key=id_order)
+            events.xtrim(stream, minid=kept, approximate=False)
         excess = events.xlen(stream) - max_len
         return events.xtrim(stream, maxlen=max_len, approximate=False) if excess > 0 else 0
+
+
+def _kept_from(events: redis.Redis, stream: str, keep_s: Mapping[str, float]) -> str:
+    """The id from which on entries are too young to go, by the server's clock, which makes the ids."""
+    seconds, microseconds = events.time()
+    age_s = keep_s.get(stream.split(":")[1], 0.0)
+    return f"{max(0, seconds * 1000 + microseconds // 1000 - int(age_s * 1000))}-0"
 
 
 def _oldest_wanted(events: redis.Redis, stream: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -70,8 +71,8 @@ def tail(
     def work(stop: threading.Event) -> int:
         settings = load_settings(farm)
         shards = range(settings.detector.farm.table.shards)
-        with StoreSource(settings.detector.farm) as stores:
-            topic = AnomalyTopic(stores.open().events, shards, "0" if from_start else "$")
+        with closing(StoreSource(settings.detector.farm).attach()) as stores:
+            topic = AnomalyTopic(stores.events, shards, "0" if from_start else "$")
             for anomaly in topic.follow(stop):
                 if printer in (None, anomaly.printer) and kind in (None, anomaly.kind):
                     _say(sys.stdout, anomaly, as_json=json)

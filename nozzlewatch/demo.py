@@ -170,7 +170,9 @@ def _simulation(folder: Path, printers: int, seconds: float, seed: int) -> Itera
     """The simulated printers as a process of their own, ended when the context is left."""
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "ingest.simulate", "--dir", str(folder), "--printers", str(printers)]
-    process = start_child([*command, "--seconds", f"{seconds:g}", "--seed", str(seed)], quiet=False)
+    # The printers outlast the watch: their ending is no part of the show.
+    command += ["--seconds", f"{seconds:g}", "--linger", "60", "--seed", str(seed)]
+    process = start_child(command, quiet=False)
     try:
         yield process
     finally:

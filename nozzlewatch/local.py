@@ -120,11 +120,14 @@ class LocalFarm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # One after the other: what ingest has written last is still judged, and what is judged still logged.
+        self.end()
+        self._source.__exit__(kind, error, trace)
+
+    def end(self) -> None:
+        """End the stages, the capturing one first; what is not judged or logged yet waits in the streams."""
         for name in STAGES:
             if name in self._stages:
-                self._stages[name].end()
-        self._source.__exit__(kind, error, trace)
+                self._stages.pop(name).end()
 
     def stores(self) -> Stores:
         """Connections to the farm's stores."""

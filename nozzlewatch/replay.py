@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import NamedTuple
@@ -82,10 +82,11 @@ def replay(
 ) -> Replayed:
     """Run the pipeline over one recorded print; writes report.json, report.html and log/ into ``out``.
 
-    Raises SourceError where a source cannot be read, UsageError for sources that make no print.
+    Raises SourceError where a source cannot be read or holds nothing that can be used, UsageError for
+    sources that make no print.
     """
     table = as_printer(sources, printer)
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
     scratch = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
     try:
         farm = Farm(scratch / "farm.toml", FarmTable(data=".", shards=1), (_absolute(table),), {})
@@ -93,7 +94,20 @@ def replay(
         counts = _run(farm, out / "log", speed, stop, pictures)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return _report(sources, table, out, counts, pictures)
+    replayed = _report(sources, table, out, counts, pictures)
+    if not replayed.windows:
+        raise SourceError(
+            f"{' '.join(sources)}: found nothing that can be used (left out: {left_out(counts)}), "
+            "expected a recorded print: see whether another program opens it"
+        )
+    return replayed
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: found {error.strerror}, expected a folder to write into") from error
 
 
 def _absolute(printer: PrinterTable) -> PrinterTable:
@@ -203,6 +217,10 @@ def tell(replayed: Replayed, json: str | None) -> None:
         return
     console = Console()
     console.print(anomaly_table(replayed.anomalies, zone=UTC, title=f"{len(replayed.anomalies)} anomalies"))
-    left_out = ", ".join(f"{reason} {number}" for reason, number in sorted(replayed.counts.items()))
-    console.print(Text(f"{replayed.windows} windows judged; left out: {left_out or 'nothing'}"))
+    console.print(Text(f"{replayed.windows} windows judged; left out: {left_out(replayed.counts)}"))
     console.print(Text(f"report: {replayed.out / 'report.html'}"))
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """What was left out, in words: "corrupt 3, too_large 1"."""
+    return ", ".join(f"{reason} {number}" for reason, number in sorted(counts.items())) or "nothing"

@@ -32,7 +32,7 @@ async def _run(options: argparse.Namespace) -> None:
         printers = idle_printers(options.printers, options.seed)
     else:
         printers = demo_printers(options.printers, options.seconds, options.seed)
-    await run_farm(options.dir, printers, options.seconds, stop, options.fps)
+    await run_farm(options.dir, printers, options.seconds + options.linger, stop, options.fps)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dir", type=Path, required=True, help="folder for ports, sockets and truth.jsonl")
     parser.add_argument("--printers", type=_count, default=4)
     parser.add_argument("--seconds", type=_positive, default=90.0)
+    parser.add_argument("--linger", type=float, default=0.0, help="s to go on after the last fault's script")
     parser.add_argument("--seed", type=_seed, default=1)
     parser.add_argument("--fps", type=_positive, default=FPS, help="pictures per second and camera")
     parser.add_argument("--idle", action="store_true", help="cold printers that wait for a host, no faults")

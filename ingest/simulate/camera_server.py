@@ -20,6 +20,7 @@ class CameraServer:
         self._path = path
         self._greeting = GREETING.pack(MAGIC, *size)
         self._clients: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -43,6 +44,7 @@ class CameraServer:
             self._server.close()
         for client in self._clients:
             client.transport.abort()
+        await asyncio.gather(*self._serving, return_exceptions=True)
         if self._server:
             await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
@@ -50,6 +52,7 @@ class CameraServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(self._greeting)
         self._clients.add(writer)
+        self._remember_task()
         try:
             await reader.read()  # clients say nothing: this ends when they leave
         except OSError:
@@ -57,6 +60,13 @@ class CameraServer:
         finally:
             self._clients.discard(writer)
             writer.close()
+
+    def _remember_task(self) -> None:
+        """Note who serves this client, so that ``close`` can wait until it has ended."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
 
 
 def check_socket_path(path: Path) -> None:

@@ -75,13 +75,25 @@ def test_trimming_keeps_what_any_group_still_wants(stores: Stores) -> None:
     fill(stores.events, anomalies, 6)
     log, alerts = Reader(stores.events, [anomalies], LOG), Reader(stores.events, [anomalies], ALERTS)
     log.acknowledge(log.read(6, 1))
-    assert (trim(stores.events, anomalies), stores.events.xlen(anomalies)) == (0, 6)
+    assert (trim(stores.events, anomalies, keep_s={}), stores.events.xlen(anomalies)) == (0, 6)
 
     read = alerts.read(4, 1)
     alerts.acknowledge([read[0], read[2], read[3]])  # the second is still pending
-    assert (trim(stores.events, anomalies), stores.events.xlen(anomalies)) == (0, 5)
+    assert (trim(stores.events, anomalies, keep_s={}), stores.events.xlen(anomalies)) == (0, 5)
     alerts.acknowledge([read[1]])
-    assert (trim(stores.events, anomalies), stores.events.xlen(anomalies)) == (0, 2)
+    assert (trim(stores.events, anomalies, keep_s={}), stores.events.xlen(anomalies)) == (0, 2)
+
+
+def test_what_every_group_is_done_with_stays_a_while_for_those_who_look_on(stores: Stores) -> None:
+    ensure_groups(stores.events, [0])
+    scores = key("scores", 0)
+    fill(stores.events, scores, 3)
+    reader = Reader(stores.events, [scores], LOG)
+    reader.acknowledge(reader.read(3, 1))
+    trim(stores.events, scores)
+    assert stores.events.xlen(scores) == 3
+    trim(stores.events, scores, keep_s={"scores": 0.0})
+    assert stores.events.xlen(scores) == 0
 
 
 def test_the_hard_limit_drops_the_oldest_and_counts_them(stores: Stores) -> None:

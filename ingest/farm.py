@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from msgspec import Meta, Struct
 from ingest.cameras import CAMERAS
 from ingest.errors import FarmFileError, SourceError
 from ingest.records import NS_PER_S
-from ingest.sources import parse_address
+from ingest.sources import Source, parse_address
 from ingest.table import check_table, shown, unknown_key
 from ingest.telemetry import TELEMETRY
 
@@ -29,7 +30,6 @@ NAME = re.compile(r"[\w .+#()-]{1,64}")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "unix://")
 
 Name = Annotated[str, Meta(description="a name of 1 to 64 letters, digits, spaces and _-.+#()")]
-Seconds = Annotated[float, Meta(gt=0, le=60)]
 
 
 class FarmTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,9 +39,9 @@ class FarmTable(Struct, frozen=True, forbid_unknown_fields=True):
     data: str = "data"  # folder of the embedded stores and the log, relative to the farm file
     redis: str = "embedded"  # or the address of one's own server: redis://…
     redis_frames: str = ""  # another server for the frames; without it both share one
-    shards: Annotated[int, Meta(ge=1, le=1024)] = 8
-    span_s: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
-    lateness_s: Annotated[float, Meta(ge=0, le=60)] = 2.0
+    shards: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] = 8
+    span_s: Annotated[float, Meta(ge=0.1, le=60, description="seconds from 0.1 to 60")] = 1.0
+    lateness_s: Annotated[float, Meta(ge=0, le=60, description="seconds from 0 to 60")] = 2.0
 
 
 class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ def read_farm(path: Path, mistakes: list[str]) -> Farm | None:
         if name not in SECTIONS:
             mistakes.append(unknown_key(f"{where}: {name}", name, list(SECTIONS), content[name]))
     table = check_table(content.get("farm", {}), FarmTable, f"{where}: farm", mistakes) or FarmTable()
-    _check_redis(table, where, mistakes)
+    _check_redis(content.get("farm"), where, mistakes)
     printers = _printers(content.get("printers", []), where, mistakes)
     return Farm(path, table, printers, {name: content[name] for name in SECTIONS[2:] if name in content})
 
@@ -111,10 +111,10 @@ def _parse(path: Path, mistakes: list[str]) -> dict[str, Any] | None:
     return None
 
 
-def _check_redis(table: FarmTable, where: str, mistakes: list[str]) -> None:
-    for name, url in (("redis", table.redis), ("redis_frames", table.redis_frames)):
-        fine = url == "embedded" if name == "redis" else not url
-        if not fine and not url.startswith(REDIS_SCHEMES):
+def _check_redis(found: object, where: str, mistakes: list[str]) -> None:
+    for name, default in (("redis", "embedded"), ("redis_frames", "")):
+        url = _text(found, name) or default
+        if url != default and not url.startswith(REDIS_SCHEMES):
             expected = "embedded or an address that begins with " + ", ".join(REDIS_SCHEMES)
             mistakes.append(f"{where}: farm.{name}: found {shown(url)}, expected {expected}")
 
@@ -126,10 +126,11 @@ def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTa
     printers = []
     for number, row in enumerate(found):
         printer = check_table(row, PrinterTable, f"{where}: printers[{number}]", mistakes)
+        sources = _check_sources(row, f"{where}: printers[{number}]", mistakes)
         if printer is not None:
-            _check_printer(printer, f"{where}: printers[{number}]", mistakes)
+            _check_printer(printer, sources, f"{where}: printers[{number}]", mistakes)
             printers.append(printer)
-    names = Counter(printer.name for printer in printers)
+    names = Counter(name for row in found if (name := _text(row, "name")))
     mistakes += [
         f"{where}: printers: found {count} printers named {name!r}, expected each name once"
         for name, count in names.items()
@@ -138,26 +139,38 @@ def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTa
     return tuple(printers)
 
 
-def _check_printer(printer: PrinterTable, where: str, mistakes: list[str]) -> None:
+def _check_sources(row: object, where: str, mistakes: list[str]) -> list[Source]:
+    """The sources that a printer's table names, whatever else is wrong with it."""
+    sources: list[Source] = []
+    tables: tuple[tuple[str, Mapping[str, type[Source]]], ...] = (
+        ("camera", CAMERAS),
+        ("telemetry", TELEMETRY),
+    )
+    for key, kinds in tables:
+        if text := _text(row, key):
+            try:
+                address = parse_address(text, kinds)
+                sources.append(kinds[address.kind](address, _text(row, "name")))
+            except SourceError as error:
+                mistakes.append(f"{where}.{key}: {error}")
+    return sources
+
+
+def _check_printer(printer: PrinterTable, sources: list[Source], where: str, mistakes: list[str]) -> None:
     if not NAME.fullmatch(printer.name):
         mistakes.append(
             f"{where}.name: found {shown(printer.name)}, expected 1 to 64 letters, digits, spaces and _-.+#()"
         )
     if not printer.camera and not printer.telemetry:
         mistakes.append(f"{where}: found neither camera nor telemetry, expected at least one of them")
-    sources = []
-    for key, text, kinds in (
-        ("camera", printer.camera, CAMERAS),
-        ("telemetry", printer.telemetry, TELEMETRY),
-    ):
-        if text:
-            try:
-                address = parse_address(text, kinds)
-                sources.append(kinds[address.kind](address, printer.name))
-            except SourceError as error:
-                mistakes.append(f"{where}.{key}: {error}")
     if len({source.recorded for source in sources}) > 1:
         mistakes.append(
             f"{where}: found camera {shown(printer.camera)} with telemetry {shown(printer.telemetry)}, "
             "expected both live or both recorded: they have no time in common"
         )
+
+
+def _text(found: object, key: str) -> str:
+    """What stands under a key of a table, "" where that is no text (which check_table tells)."""
+    value = found.get(key) if isinstance(found, Mapping) else None
+    return value if isinstance(value, str) else ""

@@ -98,7 +98,13 @@ def _connect(url: str) -> redis.Redis:
     client = _client(url)
     try:
         client.ping()
-    except (redis.ConnectionError, redis.TimeoutError, redis.AuthenticationError) as error:
+    except redis.ResponseError as error:  # wrong password, full disk, …: it answers, but it does not serve
+        client.close()
+        raise StoreUnreachable(
+            f"redis: found a server at {without_password(url)} that does not serve us ({error}), expected "
+            "one with room in memory and on its disk that takes the login of the address"
+        ) from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
         client.close()
         raise StoreUnreachable(
             f"redis: found nothing that answers at {without_password(url)} ({error}), expected a Redis or "
@@ -133,7 +139,7 @@ class EmbeddedStores:
     """
 
     def __init__(self, data: Path) -> None:
-        self._folder = data / "store"
+        self._folder = data.resolve() / "store"  # absolute: each server works in a folder of its own
         self._sockets = _socket_folder(data)
         self._lock: int | None = None
         self._servers: list[subprocess.Popen[bytes]] = []

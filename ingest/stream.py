@@ -40,6 +40,14 @@ KEEP_S = {"windows": 30.0, "scores": 60.0, "anomalies": 3600.0}
 """How long entries stay although every group is done with them, in s: for those who only look on."""
 
 
+REFUSALS = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ExecAbortError,
+)
+"""Answers of a server that cannot write for now; a full disk has none of its own, only the word MISCONF."""
+
+
 class Entry(NamedTuple):
     """One entry of a stream; ``data`` is None where it was trimmed before it was read."""
 
@@ -86,13 +94,25 @@ def _ensure_group(events: redis.Redis, stream: str, group: str) -> None:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turns redis-py's connection errors into the tree's own."""
+    """Turns redis-py's errors that pass by themselves into our own: a lost connection, a full store."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise StoreUnreachable(
             f"redis: the connection was lost ({error}), expected the store to answer; waiting for its return"
         ) from error
+    except redis.ResponseError as error:
+        if not isinstance(error, REFUSALS) and "MISCONF" not in str(error):
+            raise
+        raise StoreUnreachable(
+            f"redis: the store refuses to write ({_reason(error)}), expected room in memory and on its "
+            "disk; make some, what was taken is kept meanwhile"
+        ) from error
+
+
+def _reason(error: redis.ResponseError) -> str:
+    """The server's own words, without the command before them: it holds a record's bytes."""
+    return str(error).rpartition("caused error: ")[2]
 
 
 class Reader:

@@ -7,6 +7,7 @@ be, ``Meta(description=…)`` says in words what is expected. Each stage owns th
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,6 +16,7 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 SHOWN = 60
 """Characters of a found value that a message repeats."""
+CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def check_table(found: object, schema: type[T], where: str, mistakes: list[str]) -> T | None:
@@ -39,7 +41,8 @@ def _values(found: Mapping[str, Any], schema: type[T], where: str, mistakes: lis
             try:
                 values[name] = msgspec.convert(found[name], types[name])
             except msgspec.ValidationError as error:
-                mistakes.append(f"{where}.{name}: found {shown(found[name])}, expected {_expected(error)}")
+                expected = _description(types[name]) or _expected(error)
+                mistakes.append(f"{where}.{name}: found {shown(found[name])}, expected {expected}")
         elif field.required:
             mistakes.append(f"{where}.{name}: found nothing, expected {_described(types[name])}")
     return values
@@ -53,8 +56,8 @@ def unknown_key(where: str, name: str, known: list[str], value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """A found value as a message repeats it, cut short."""
-    text = repr(value)
+    """A found value as a message repeats it: cut short, and without the user and password of an address."""
+    text = CREDENTIALS.sub("***@", repr(value))
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
@@ -63,8 +66,12 @@ def _expected(error: msgspec.ValidationError) -> str:
     return str(error).removeprefix("Expected ").replace("`", "").replace(" - at $", " at ")
 
 
+def _description(kind: object) -> str:
+    """What a value must be in the schema's own words; empty where it has none."""
+    metas = [meta for meta in getattr(kind, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+    return next((meta.description for meta in metas if meta.description), "")
+
+
 def _described(kind: object) -> str:
-    for meta in getattr(kind, "__metadata__", ()):
-        if isinstance(meta, msgspec.Meta) and meta.description:
-            return meta.description
-    return getattr(kind, "__name__", str(kind)).replace("str", "a text").replace("float", "a number")
+    name: str = getattr(kind, "__name__", str(kind))
+    return _description(kind) or name.replace("str", "a text").replace("float", "a number")

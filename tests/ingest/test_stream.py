@@ -153,6 +153,19 @@ def test_a_lost_connection_is_told_in_our_own_words() -> None:
         raise redis.ConnectionError("gone")
 
 
+def test_a_full_event_store_is_waited_for_and_not_a_crash(stores: Stores) -> None:
+    writer = WindowWriter(stores, 1)
+    stores.events.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnreachable, match="refuses to write"):
+            writer.write([captured(1)])
+    finally:
+        stores.events.config_set("maxmemory", "0")
+    writer.reopen(stores)
+    assert writer.write([captured(1)]) == 1
+    assert stores.events.xlen(WINDOWS) == 1
+
+
 def test_a_record_survives_the_wire_and_marks_do_too() -> None:
     told = Window(
         printer="p", job="j", index=1, span_ns=1, frame=None, sensors=b"", measured=b"", marks=Mark.GAP

@@ -16,7 +16,8 @@ import redis
 from msgspec import Struct, field
 
 from detector.anomaly import Anomaly, Scores
-from detector.state import Context, PrinterMemory, PrinterState
+from detector.state import HORIZON, Context, PrinterMemory, PrinterState
+from features.sequence import History
 from ingest.errors import Fenced, RecordError
 from ingest.records import decode, encode
 from ingest.stream import DATA, DETECTOR, Entry, bury, count_drops, id_order, key, store_errors
@@ -107,10 +108,12 @@ def load_memories(events: redis.Redis, shard: int) -> dict[str, PrinterMemory]:
         rows = cast(list[tuple[bytes, dict[bytes, bytes]]], events.xrange(key("context", shard)))
     for printer, data in states.items():
         memory = memories[printer.decode()] = PrinterMemory(printer.decode())
-        memory.state = _state(printer.decode(), data)
+        memory.state = _state(printer.decode(), data, key("state", shard))
     for entry_id, fields in rows:
         window = decode(fields[DATA], Context).window
         memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
+        if memory.history.windows and window.index <= memory.history.newest.index:
+            memory.history = History(HORIZON)  # the clock was set back between two jobs
         memory.history.push(window)
         memory.remember(entry_id.decode())
     return memories
@@ -122,10 +125,10 @@ def context_floor(memories: Mapping[str, PrinterMemory]) -> str | None:
     return min(oldest, key=id_order, default=None)
 
 
-def _state(printer: str, data: bytes) -> PrinterState:
+def _state(printer: str, data: bytes, place: str) -> PrinterState:
     try:
         return decode(data, PrinterState)
     except RecordError as error:
         raise RecordError(
-            f"state of {printer}: {error}; remove the key nw:state to begin with no open anomalies"
+            f"state of {printer}: {error}; or remove the key {place} to begin with no open anomalies"
         ) from error

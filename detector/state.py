@@ -9,6 +9,7 @@ committed one was.
 from __future__ import annotations
 
 from msgspec import field
+from msgspec.structs import replace
 
 from detector.anomaly import Kind
 from detector.episodes import Episode
@@ -44,6 +45,11 @@ class PrinterMemory:
         self.state = PrinterState(printer=printer, job="", last_index=-1)
         self.history = History(HORIZON)
         self.context_ids: list[str] = []  # stream ids of what the horizon still needs
+
+    def begin_anew(self) -> None:
+        """The clock was set back between two jobs: what lies ahead of it is no past of the new one."""
+        self.state = replace(self.state, last_index=-1)
+        self.history = History(HORIZON)
 
     @property
     def last_index(self) -> int:

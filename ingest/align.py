@@ -63,7 +63,8 @@ class Aligner:
 
     def __init__(self, printer: str, job: str, timing: Timing, *, camera: bool, telemetry: bool) -> None:
         self.counts: Counter[str] = Counter()
-        self._printer, self._job, self._timing = printer, job, timing
+        self.job = job
+        self._printer, self._timing = printer, timing
         self._marker = Marker(timing.span_ns, camera=camera, telemetry=telemetry)
         self._cells: dict[int, _Cell] = {}
         self._next: int | None = None  # index of the next window to emit
@@ -182,7 +183,7 @@ class Aligner:
         events = tuple(sorted(cell.events))
         window = Window(
             printer=self._printer,
-            job=self._job,
+            job=self.job,
             index=index,
             span_ns=span_ns,
             frame=frame_ref(cell.frame) if cell.frame else None,

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
@@ -45,8 +45,7 @@ START_LIMIT_S = 30.0
 """How long a server may take to answer: it may have a long append-only file to load."""
 
 FRAMES_MAXMEMORY = "256mb"
-SENTINEL_PORT = 26379
-T = TypeVar("T")
+SENTINEL, SENTINEL_PORT = "redis+sentinel://", 26379
 
 
 class StoreUrls(NamedTuple):
@@ -116,12 +115,13 @@ def _connect(url: str) -> redis.Redis:
 def _client(url: str) -> redis.Redis:
     # redis-py retries commands by default; a retried XADD whose answer was lost is written twice.
     never = Retry(NoBackoff(), 0)
-    options = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": SOCKET_TIMEOUT_S, "retry": never}
-    if url.startswith("redis+sentinel://"):
-        parts = urlsplit(url)
-        host, service = parts.hostname or "localhost", parts.path.strip("/") or "mymaster"
-        sentinel = Sentinel([(host, parts.port or SENTINEL_PORT)])  # type: ignore[no-untyped-call]
-        return sentinel.master_for(service, **options)  # type: ignore[no-untyped-call,no-any-return]
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "retry": never,
+    }
+    if url.startswith(SENTINEL):
+        return _sentinel_client(url, options)
     try:
         return redis.Redis.from_url(url, **options)
     except ValueError as error:
@@ -129,6 +129,20 @@ def _client(url: str) -> redis.Redis:
             f"redis: found {without_password(url)!r}, expected embedded or an address that begins with "
             "redis://, rediss://, unix:// or redis+sentinel://"
         ) from error
+
+
+def _sentinel_client(url: str, options: dict[str, Any]) -> redis.Redis:
+    """The master that sentinels name: ``redis+sentinel://[user:password@]host[:port],host…/service``."""
+    login, _, rest = url.removeprefix(SENTINEL).rpartition("@")
+    hosts, _, service = rest.partition("/")
+    user, _, password = login.partition(":")
+    known = [
+        (host, int(port or SENTINEL_PORT)) for host, _, port in (h.partition(":") for h in hosts.split(","))
+    ]
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        known, username=user or None, password=password or None, **options
+    )
+    return sentinel.master_for(service or "mymaster")  # type: ignore[no-untyped-call,no-any-return]
 
 
 class EmbeddedStores:

@@ -40,6 +40,13 @@ class IngestWorker:
         self._source, self._speed = source, speed
         self._stores = source.open()
         self._writer = WindowWriter(self._stores, farm.table.shards)
+        for feed in self.feeds:
+            now = time.time_ns() // farm.span_ns
+            if not feed.recorded and self._writer.was_set_back(feed.name, now):
+                log.warning(
+                    "%s: the clock was set back since it was watched last: a new job begins", feed.name
+                )
+                feed.aligner.job = f"live-{now}"
         self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
         self._dropped: Counter[str] = Counter()  # by printer, windows for which there was no room
         self._told: dict[str, Counter[str]] = {}  # counts that the store has got already

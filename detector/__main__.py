@@ -14,6 +14,7 @@ from detector.judge import Judge
 from detector.model.build import VERSION, build_encoder
 from detector.settings import DetectorSettings, load_settings
 from detector.worker import DetectorWorker
+from ingest.errors import UsageError
 from ingest.stage import FINE, StoreSource, data_folder, run_stage
 
 
@@ -22,10 +23,12 @@ def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[in
     if settings.table.threads:
         torch.set_num_threads(settings.table.threads)
     encoder = build_encoder(settings.table.device)
+    device = encoder.device.type
+    trouble = "" if settings.table.device in ("auto", device) else f"asked for {settings.table.device}"
     shards = settings.farm.table.shards
     mine = [shard for shard in range(shards) if shard % part[1] == part[0]]
     judge = Judge(VERSION, settings.policies())
-    return DetectorWorker(source, mine, judge, FrameLoader(encoder, shards))
+    return DetectorWorker(source, mine, judge, FrameLoader(encoder, shards), trouble)
 
 
 def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) -> int:
@@ -38,10 +41,10 @@ def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) ->
 
 
 def part_of_shards(text: str) -> tuple[int, int]:
-    """Read ``I/N``: part I (from 0) of N."""
+    """Read ``I/N``: part I (from 0) of N. Raises UsageError."""
     number, _, total = text.partition("/")
     if not (number.isdigit() and total.isdigit() and int(number) < int(total)):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected I/N with I from 0 to N-1, such as 0/2")
+        raise UsageError(f"--shard: found {text!r}, expected I/N with I from 0 to N-1, such as 0/2")
     return int(number), int(total)
 
 
@@ -49,10 +52,12 @@ def main() -> int:
     """Read the command line and run the stage."""
     parser = argparse.ArgumentParser(prog="detector", description="Judge windows and tell what is failing.")
     parser.add_argument("farm", type=Path, help="the farm file (farm.toml)")
-    parser.add_argument("--shard", type=part_of_shards, default=(0, 1), help="part I/N of the shards")
+    parser.add_argument("--shard", default="0/1", help="part I/N of the shards")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     options = parser.parse_args()
-    return run_stage(lambda stop: detect(options.farm, stop, options.shard), debug=options.debug)
+    return run_stage(
+        lambda stop: detect(options.farm, stop, part_of_shards(options.shard)), debug=options.debug
+    )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def _reactions(found: Any, where: str, mistakes: list[str]) -> dict[Kind, Reacti
     for name, value in found.items():
         if name not in set(Kind):
             mistakes.append(unknown_key(f"{where}: kinds.{name}", name, list(Kind), value))
-        elif value not in set(Reaction):
+        elif value not in list(Reaction):  # not a set: what stands in a file may not be hashable
             expected = " or ".join(Reaction)
             mistakes.append(f"{where}: kinds.{name}: found {shown(value)}, expected {expected}")
         else:

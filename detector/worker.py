@@ -18,7 +18,7 @@ from detector.frames import FrameLoader, Picture
 from detector.judge import Judge
 from detector.state import Context, PrinterMemory
 from ingest.errors import RecordError, StoreUnreachable
-from ingest.records import Health, Status, Window, decode
+from ingest.records import STEPS_PER_WINDOW, Health, Status, Window, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
 from ingest.store import BLOCK_MS, Stores
 from ingest.stream import DETECTOR, Entry, Reader, count_drops, ensure_groups, key, store_errors, trim
@@ -70,18 +70,17 @@ class Session:
         return len(entries)
 
     def _work_alone(self, entry: Entry) -> None:
-        owner = self._owners[entry.shard]
-        attempt = owner.attempt(entry)
+        attempt = self._owners[entry.shard].attempt(entry)
         if attempt <= MAX_ATTEMPTS:
             self._work([entry])
             return
         log.error("%s %s: gave up after %d tries", entry.stream, entry.id, MAX_ATTEMPTS)
         error = f"the detector died at this window {MAX_ATTEMPTS} times"
-        owner.commit(Batch(done=[entry], buried=[(entry, error)]), None)
+        self._commit(entry.shard, Batch(done=[entry], buried=[(entry, error)]))
 
     def _work(self, entries: Sequence[Entry]) -> None:
         """Judge a batch; the pictures of all shards and printers go through the network together."""
-        windows = {entry: window for entry in entries if (window := _window(entry)) is not None}
+        windows, flaws = _read(entries)
         loaded = self._frames.load(self._stores.frames, list(windows.values()))
         pictures = dict(zip(windows, loaded, strict=True))
         for shard, memories in self._memories.items():
@@ -90,10 +89,10 @@ class Session:
                 batch.done.append(entry)
                 if entry in windows:
                     self._judge_into(batch, memories, entry, windows[entry], pictures[entry])
-                elif entry.data is None:
-                    batch.drops["windows_trimmed"] += 1
+                elif entry in flaws:
+                    batch.buried.append((entry, flaws[entry]))
                 else:
-                    batch.buried.append((entry, "not a window of a version that this detector reads"))
+                    batch.drops["windows_trimmed"] += 1
             if batch.done:
                 self._commit(shard, batch)
 
@@ -107,8 +106,10 @@ class Session:
     ) -> None:
         memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
         if window.index <= memory.last_index:
-            batch.drops["windows_duplicate"] += 1
-            return
+            if window.job == memory.state.job:
+                batch.drops["windows_duplicate"] += 1
+                return
+            memory.begin_anew()
         memory.history.push(window)
         batch.contexts.append(Context(window=window, embedding=picture.as_bytes()))
         batch.drops += Counter({picture.trouble: 1} if picture.trouble else {})
@@ -148,8 +149,16 @@ class Session:
 class DetectorWorker:
     """Runs sessions one after the other for as long as it is wanted."""
 
-    def __init__(self, source: StoreSource, shards: Sequence[int], judge: Judge, frames: FrameLoader) -> None:
+    def __init__(
+        self,
+        source: StoreSource,
+        shards: Sequence[int],
+        judge: Judge,
+        frames: FrameLoader,
+        trouble: str = "",  # what its status has to say, such as a device that is not there
+    ) -> None:
         self._source, self._shards, self._judge, self._frames = source, shards, judge, frames
+        self._trouble = trouble
         self._name = f"detector/{shards[0]}" if shards else "detector"
 
     def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -197,16 +206,37 @@ class DetectorWorker:
             Status(
                 source=self._name,
                 at_ns=time.time_ns(),
-                health=Health.OK,
-                detail=f"{self._judge.model} on {self._frames.device}",
+                health=Health.DEGRADED if self._trouble else Health.OK,
+                detail=", ".join(
+                    filter(None, (f"{self._judge.model} on {self._frames.device}", self._trouble))
+                ),
                 counts=dict(session.counts),
             ),
         )
 
 
-def _window(entry: Entry) -> Window | None:
-    try:
-        return decode(entry.data, Window) if entry.data is not None else None
-    except RecordError as error:
-        log.error("%s %s: %s", entry.stream, entry.id, error)  # noqa: TRY400 - the message says it all
-        return None
+def _read(entries: Sequence[Entry]) -> tuple[dict[Entry, Window], dict[Entry, str]]:
+    """The windows of entries, and what is wrong with those that hold none; what was trimmed is in neither."""
+    windows: dict[Entry, Window] = {}
+    flaws: dict[Entry, str] = {}
+    for entry in entries:
+        if entry.data is None:
+            continue
+        try:
+            windows[entry] = _window(entry.data)
+        except RecordError as error:
+            log.error("%s %s: %s", entry.stream, entry.id, error)  # noqa: TRY400 - the message says it all
+            flaws[entry] = str(error)
+    return windows, flaws
+
+
+def _window(data: bytes) -> Window:
+    """Read a window. Raises RecordError for other bytes, and for sensors that fill no grid."""
+    window = decode(data, Window)
+    for name, grid in (("sensors", window.values), ("measured", window.mask)):
+        try:
+            grid()
+        except ValueError as error:
+            found = f"found {len(getattr(window, name))} bytes of {name} ({error})"
+            raise RecordError(f"Window: {found}, expected [{STEPS_PER_WINDOW}, channels]") from error
+    return window

@@ -131,7 +131,10 @@ class _Session:
             done = [entry for entry in entries if (entry.stream, entry.id) in durable]
             self._reader.acknowledge(done)
             self._counts["recovered"] += len(done)
-            self._take([entry for entry in entries if entry not in set(done)])
+            self._take(
+                [entry for entry in entries if (entry.stream, entry.id) not in durable],
+                [one for one in delivered if (one.stream, one.entry_id) not in durable],
+            )
         self.flush()
 
     def step(self, block_ms: int, *, flush_now: bool = False) -> int:
@@ -139,9 +142,10 @@ class _Session:
         if self.trouble:  # nothing more is taken until what was taken is durable
             time.sleep(min(RETRY_S, block_ms / 1000))
             self.flush()
-            return 0
+            if self.trouble:
+                return 0
         entries = self._reader.read(READ_COUNT, self._wait_ms(block_ms))
-        self._take(entries)
+        self._take(entries, self._decode(entries))
         old = self._taken and time.monotonic() - self._first_s >= self._plan.flush_s
         if old or flush_now or len(self._taken) >= self._plan.flush_rows:
             self.flush()
@@ -173,10 +177,10 @@ class _Session:
         left_s = self._plan.flush_s - (time.monotonic() - self._first_s)
         return max(1, min(block_ms, int(left_s * 1000)))
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, entries: Sequence[Entry], delivered: Sequence[Delivered[Scores | Anomaly]]) -> None:
+        """Hand the records over; all entries are acknowledged with the next flush, those without one too."""
         if not entries:
             return
-        delivered = self._decode(entries)
         try:
             self._sink.take(delivered)
         except SinkError:

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from detector.anomaly import Anomaly, Kind
 from ingest.records import NS_PER_S
 from sinks.errors import SinkError
+from sinks.parquet_log import LOCK
 from sinks.parquet_schema import ANOMALIES, SCHEMA_VERSION, SCHEMAS, SCORES, TIME, VERSION_KEY, anomalies_of
 
 _DATE = pa.field("date", pa.date32())
@@ -65,6 +66,10 @@ def _read(root: Path, dataset: str, chosen: pc.Expression, since: int | None, un
     if not root.is_dir():
         raise SinkError(
             f"{root}: found no folder, expected a log with scores/ and anomalies/: check the path"
+        )
+    if not any((root / name).exists() for name in (*SCHEMAS, LOCK)):
+        raise SinkError(
+            f"{root}: found a folder that is no log, expected scores/ and anomalies/ in it: check the path"
         )
     if not folder.is_dir():
         return schema.empty_table()

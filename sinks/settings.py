@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from detector.settings import DetectorSettings, read_settings
 from ingest.errors import FarmFileError
 from ingest.table import check_table
-from sinks.channels import CHANNELS, Channel
+from sinks.channels import CHANNELS, Channel, redact
 from sinks.errors import ChannelError
 
 
@@ -54,7 +54,7 @@ def load_settings(path: Path) -> SinkSettings:
         raise FarmFileError(mistakes)
     tables, where = detector.farm.tables, path.name
     log = check_table(tables.get("log", {}), LogTable, f"{where}: log", mistakes) or LogTable()
-    alerts = check_table(tables.get("alerts", {}), AlertsTable, f"{where}: alerts", mistakes) or AlertsTable()
+    alerts = _alerts(tables.get("alerts", {}), f"{where}: alerts", mistakes)
     settings = SinkSettings(detector, log, alerts)
     try:
         settings.channels()
@@ -63,3 +63,24 @@ def load_settings(path: Path) -> SinkSettings:
     if mistakes:
         raise FarmFileError(mistakes)
     return settings
+
+
+def _alerts(found: object, where: str, mistakes: list[str]) -> AlertsTable:
+    """Read ``[alerts]``. Mistakes are told from a copy without credentials: a message repeats what it found.
+
+    Where another key is wrong, the addresses are kept all the same, so that theirs are told too.
+    """
+    check_table(_redacted(found), AlertsTable, where, mistakes)
+    table = check_table(found, AlertsTable, where, [])
+    if table is None and isinstance(found, dict):
+        table = check_table({"apprise": found.get("apprise", [])}, AlertsTable, where, [])
+    return table or AlertsTable()
+
+
+def _redacted(value: object) -> Any:
+    """The value with each text that may be an address as it may be logged."""
+    if isinstance(value, dict):
+        return {name: _redacted(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner) for inner in value]
+    return redact(value) if isinstance(value, str) and set(value) & set(":/@") else value

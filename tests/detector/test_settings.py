@@ -1,0 +1,93 @@
+"""The detector's tables of the farm file: what they turn on, and what is said of mistakes in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detector.anomaly import Kind
+from detector.policies import POLICIES
+from detector.settings import DetectorTable, load_settings
+from ingest.errors import FarmFileError
+
+PRINTER = '[[printers]]\nname = "a"\ntelemetry = "serial:/dev/ttyUSB0"\n'
+
+
+def farm_file(folder: Path, text: str) -> Path:
+    path = folder / "farm.toml"
+    path.write_text(f"{PRINTER}\n{text}", encoding="utf-8")
+    return path
+
+
+def mistakes(folder: Path, text: str) -> list[str]:
+    with pytest.raises(FarmFileError) as told:
+        load_settings(farm_file(folder, text))
+    return [line.removeprefix("farm.toml: ") for line in told.value.mistakes]
+
+
+def test_without_tables_every_kind_is_watched_on_the_best_device(tmp_path: Path) -> None:
+    settings = load_settings(farm_file(tmp_path, ""))
+    assert settings.policies() == POLICIES
+    assert settings.table == DetectorTable(device="auto", threads=0)
+
+
+def test_a_kind_that_is_off_has_no_policy(tmp_path: Path) -> None:
+    settings = load_settings(farm_file(tmp_path, '[kinds]\nstall = "off"\nunusual = "off"\nblob = "notify"'))
+    assert set(settings.policies()) == set(Kind) - {Kind.STALL, Kind.UNUSUAL}
+
+
+def test_all_mistakes_are_told_at_once_with_key_found_and_expected(tmp_path: Path) -> None:
+    told = mistakes(
+        tmp_path,
+        """
+        [kinds]
+        spagetti = "off"
+        stall = "never"
+        blob = ["off"]
+        warping = false
+        [detector]
+        device = "gpu"
+        threads = -1
+        treads = 2
+        """,
+    )
+    assert sorted(told) == [
+        "detector.device: found 'gpu', expected auto, cpu or cuda",
+        "detector.threads: found -1, expected int >= 0",
+        "detector.treads: found an unknown key (= 2), expected none of this name; did you mean threads?",
+        "kinds.blob: found ['off'], expected off or notify",
+        "kinds.spagetti: found an unknown key (= 'off'), expected none of this name; did you mean spaghetti?",
+        "kinds.stall: found 'never', expected off or notify",
+        "kinds.warping: found False, expected off or notify",
+    ]
+
+
+def test_mistakes_of_ingest_and_detector_come_together(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, '[farm]\nshards = 0\n[detector]\ndevice = "tpu"')
+    assert [line.partition(":")[0] for line in told] == ["farm.shards", "detector.device"]
+
+
+def test_a_value_in_a_tables_place_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "farm.toml"
+    path.write_text(f'kinds = "off"\ndetector = 3\n{PRINTER}', encoding="utf-8")
+    with pytest.raises(FarmFileError) as told:
+        load_settings(path)
+    assert told.value.mistakes == [
+        "farm.toml: detector: found 3, expected a table",
+        "farm.toml: kinds: found 'off', expected a table",
+    ]
+
+
+def test_a_file_that_is_not_there_is_told_alone(tmp_path: Path) -> None:
+    with pytest.raises(FarmFileError, match=r"found no such file, expected a farm file") as told:
+        load_settings(tmp_path / "farm.toml")
+    assert len(told.value.mistakes) == 1
+
+
+@pytest.mark.parametrize("key", ["redis", "redis_frames", "reddis"])
+def test_a_stores_password_is_never_shown(tmp_path: Path, key: str) -> None:
+    told = mistakes(tmp_path, f'[farm]\n{key} = "http://watch:hunter2@store:6379"')
+    assert [line.partition(":")[0] for line in told] == [f"farm.{key}"]
+    assert "http://***@store:6379" in told[0]
+    assert "hunter2" not in told[0]

@@ -20,8 +20,7 @@ from ingest.stage import FINE, StoreSource, data_folder, run_stage
 
 def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[int, int]) -> DetectorWorker:
     """A detector for part ``(I, N)`` of the farm's shards: those whose number leaves I when divided by N."""
-    if settings.table.threads:
-        torch.set_num_threads(settings.table.threads)
+    torch.set_num_threads(settings.table.threads)
     encoder = build_encoder(settings.table.device)
     device = encoder.device.type
     trouble = "" if settings.table.device in ("auto", device) else f"asked for {settings.table.device}"

@@ -9,7 +9,7 @@ after it finds the windows acknowledged and the state behind them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import redis
@@ -24,6 +24,9 @@ from ingest.stream import DATA, DETECTOR, Entry, bury, count_drops, id_order, ke
 
 CONTEXT_MAX = 200_000
 """Context entries a shard may hold at the most, whatever its printers still need."""
+
+IDLE_MS = 3600 * 1000
+"""A printer without windows for so long holds no context back: its horizon is over long since."""
 
 
 class Batch(Struct):
@@ -120,9 +123,11 @@ def load_memories(events: redis.Redis, shard: int) -> dict[str, PrinterMemory]:
 
 
 def context_floor(memories: Mapping[str, PrinterMemory]) -> str | None:
-    """The oldest context entry that some printer's horizon still needs."""
-    oldest: Sequence[str] = [m.context_ids[0] for m in memories.values() if m.context_ids]
-    return min(oldest, key=id_order, default=None)
+    """The oldest context entry that the horizon of some printer at work still needs."""
+    spans = [(m.context_ids[0], m.context_ids[-1]) for m in memories.values() if m.context_ids]
+    latest_ms = max((id_order(newest)[0] for _, newest in spans), default=0)
+    wanted = [oldest for oldest, newest in spans if id_order(newest)[0] >= latest_ms - IDLE_MS]
+    return min(wanted, key=id_order, default=None)
 
 
 def _state(printer: str, data: bytes, place: str) -> PrinterState:

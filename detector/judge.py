@@ -43,7 +43,7 @@ class Judge:
 
     def judge(self, memory: PrinterMemory, window: Window, picture: Picture) -> Judgement:
         """Judge the window that ``memory.history`` took in last; ``memory`` itself stays as it is."""
-        past, seen = look(memory.state, window, picture.embedding)
+        past, seen = look(memory.state, window, picture.embedding, self.model)
         found = [*rules.judge(memory.history), *picture_reasons(seen, window)]
         reasons = strongest(with_picture(reason, memory.history) for reason in found)
         running, said = self._follow(memory.state.episodes, reasons, window)
@@ -51,6 +51,7 @@ class Judge:
             printer=window.printer,
             job=window.job,
             last_index=window.index,
+            model=self.model,
             episodes=running,
             novelty=past,
         )
@@ -74,6 +75,8 @@ class Judge:
         """Fold the reasons into the episodes, kind by kind, in a fixed order."""
         after: dict[Kind, Episode] = {}
         said: list[Anomaly] = []
+        for kind in sorted(set(running) - set(self._policies)):  # switched off since: it ends here
+            said += episodes.finish(running[kind], model=self.model)[1]
         for kind in sorted({*running, *reasons} & set(self._policies)):
             episode, told = episodes.advance(
                 running.get(kind),
@@ -93,10 +96,10 @@ class Judge:
 
 
 def look(
-    state: PrinterState, window: Window, embedding: Embedding | None
+    state: PrinterState, window: Window, embedding: Embedding | None, model: str
 ) -> tuple[NoveltyState | None, Novelty]:
-    """How far the picture has left the print's own past; a new job has a new past."""
-    past = state.novelty if state.job == window.job else None
+    """How far the picture has left the print's own past; a new job or another model has a new past."""
+    past = state.novelty if (state.job, state.model) == (window.job, model) else None
     if embedding is None or window.frame is None:
         return past, NOTHING
     return novelty.advance(past, embedding, window.frame.captured_ns)

@@ -27,7 +27,9 @@ class DetectorTable(Struct, frozen=True):
     """``[detector]``: where it computes."""
 
     device: Annotated[str, Meta(pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda")] = "auto"
-    threads: Annotated[int, Meta(ge=0, le=256)] = 0  # 0: as many as there are cores
+    # More than one thread pays off only for many printers on many idle cores: the batches are small, and
+    # threads that wait for each other on busy cores made encoding ten times slower (docs/findings.md).
+    threads: Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")] = 1
 
 
 class DetectorSettings(Struct, frozen=True):

@@ -34,6 +34,7 @@ class PrinterState(Record, frozen=True, kw_only=True):
     printer: str
     job: str
     last_index: int
+    model: str = ""  # version of what judged: embeddings of two versions cannot be compared
     episodes: dict[Kind, Episode] = field(default_factory=dict)
     novelty: NoveltyState | None = None
 

@@ -7,6 +7,7 @@ of a commit is not known, memory is thrown away and the shard is started anew fr
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -177,7 +178,10 @@ class DetectorWorker:
                 return
             finally:
                 stores.close()
-            stores = self._wait_for_store(stop)
+            back = self._wait_for_store(stop)
+            if back is None:
+                return
+            stores = back
             log.warning("redis: the store is back")
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
@@ -192,13 +196,12 @@ class DetectorWorker:
                 told_s = time.monotonic()
                 self._tell(stores, session)
 
-    def _wait_for_store(self, stop: threading.Event) -> Stores:
-        while True:
-            try:
-                return self._source.open()
-            except StoreUnreachable:
-                if stop.wait(RETRY_S):
-                    raise
+    def _wait_for_store(self, stop: threading.Event) -> Stores | None:
+        """The store when it is back, None when ``stop`` was set meanwhile."""
+        while not stop.wait(RETRY_S):
+            with contextlib.suppress(StoreUnreachable):
+                return self._source.open(RETRY_S)
+        return None
 
     def _tell(self, stores: Stores, session: Session) -> None:
         publish_status(

@@ -17,6 +17,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,7 @@ class EmbeddedStores:
     def __init__(self, data: Path) -> None:
         self._folder = data.resolve() / "store"  # absolute: each server works in a folder of its own
         self._sockets = _socket_folder(data)
+        self._one_at_a_time = threading.Lock()
         self._lock: int | None = None
         self._servers: list[subprocess.Popen[bytes]] = []
 
@@ -173,14 +175,16 @@ class EmbeddedStores:
         they do not answer in time.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        if any(server.poll() is not None for server in self._servers):
-            self.close()  # one of them was killed: both start anew
+        with self._one_at_a_time:
+            if any(server.poll() is not None for server in self._servers):
+                self.close()  # one of them was killed: both start anew
         wait_for_stores(self._start_or_attach, limit_s=START_LIMIT_S).close()
         return self.urls()
 
     def _start_or_attach(self) -> StoreUrls:
-        if not self._servers and self._acquire():
-            self._start()
+        with self._one_at_a_time:
+            if not self._servers and self._acquire():
+                self._start()
         for server in self._servers:
             if server.poll() is not None:
                 log = self._folder / "valkey.log"

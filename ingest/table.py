@@ -57,6 +57,8 @@ def unknown_key(where: str, name: str, known: list[str], value: object) -> str:
 
 def shown(value: object) -> str:
     """A found value as a message repeats it: cut short, and without the user and password of an address."""
+    if isinstance(value, Mapping):
+        return "a table"  # it may hold secrets anywhere
     text = CREDENTIALS.sub("***@", repr(value))
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 

@@ -54,13 +54,16 @@ class Replayed(NamedTuple):
 def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
     """The printer that these sources record: at most one camera and one telemetry source.
 
-    Raises UsageError for other combinations, SourceError for an address that makes no sense.
+    Raises UsageError for other combinations and for an address that makes no sense.
     """
     found: dict[str, str] = {}
     for source in sources:
         what = "camera" if source.partition(":")[0] in CAMERAS else "telemetry"
         kinds: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
-        address = parse_address(source, kinds)
+        try:
+            address = parse_address(source, kinds)
+        except SourceError as error:
+            raise UsageError(f"replay: {error}") from error
         if not kinds[address.kind].recorded:
             raise UsageError(f"replay: found {source!r}, expected a recorded source (images:, video:, log:)")
         if what in found:

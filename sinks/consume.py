@@ -6,6 +6,7 @@ delivered before and never acknowledged: what is durable already is acknowledged
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -27,7 +28,10 @@ from sinks.sink import Delivered, Sink
 log = logging.getLogger("nozzlewatch.sinks")
 
 READ_COUNT = 1_000
-RETRY_S = 1.0
+RETRY_S, DRAIN_RETRY_S = 1.0, 0.1
+DRAIN_LIMIT_S = 10.0
+"""How long a sink that fails is waited for when nothing more comes: a replay ends with its error."""
+
 SENT_FOR_S = 30 * 24 * 3600
 """How long an alert is remembered as sent: longer than any anomaly is delivered anew."""
 
@@ -65,7 +69,10 @@ class SinkWorker:
                 return
             finally:
                 stores.close()
-            stores = self._wait_for_store(stop)
+            back = self._wait_for_store(stop)
+            if back is None:
+                return
+            stores = back
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
         sink = self._make(stores)
@@ -77,21 +84,23 @@ class SinkWorker:
                 draining = until()
                 read = session.step(block_ms=1 if draining else BLOCK_MS, flush_now=draining)
                 if draining and read == 0 and session.is_empty:
-                    return
+                    break
+                if draining and session.troubled_for_s > DRAIN_LIMIT_S:
+                    raise SinkError(session.trouble)
                 if time.monotonic() - told_s > STATUS_EVERY_S:
                     told_s = time.monotonic()
                     self._tell(stores, session)
             session.flush()
+            self._tell(stores, session)
         finally:
             _close(sink)
 
-    def _wait_for_store(self, stop: threading.Event) -> Stores:
-        while True:
-            try:
-                return self._source.open()
-            except StoreUnreachable:
-                if stop.wait(RETRY_S):
-                    raise
+    def _wait_for_store(self, stop: threading.Event) -> Stores | None:
+        """The store when it is back, None when ``stop`` was set meanwhile."""
+        while not stop.wait(RETRY_S):
+            with contextlib.suppress(StoreUnreachable):
+                return self._source.open(RETRY_S)
+        return None
 
     def _tell(self, stores: Stores, session: _Session) -> None:
         trouble = session.trouble
@@ -118,6 +127,12 @@ class _Session:
         self._reader = Reader(stores.events, self._streams, plan.group)
         self._taken: list[Entry] = []
         self._first_s = 0.0  # when the oldest of them was taken
+        self._troubled_s = 0.0  # since when flushing fails
+
+    @property
+    def troubled_for_s(self) -> float:
+        """How long flushing has failed by now, 0 when all is well."""
+        return time.monotonic() - self._troubled_s if self.trouble else 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -140,7 +155,7 @@ class _Session:
     def step(self, block_ms: int, *, flush_now: bool = False) -> int:
         """Take what is new, flush when it is time; returns how many entries were read."""
         if self.trouble:  # nothing more is taken until what was taken is durable
-            time.sleep(min(RETRY_S, block_ms / 1000))
+            time.sleep(DRAIN_RETRY_S if flush_now else RETRY_S)
             self.flush()
             if self.trouble:
                 return 0
@@ -160,6 +175,7 @@ class _Session:
         except SinkError as error:
             if not self.trouble:
                 log.error("%s", error)  # noqa: TRY400 - the message says it all
+                self._troubled_s = time.monotonic()
             self.trouble = str(error)
             return
         if self.trouble:

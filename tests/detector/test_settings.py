@@ -54,7 +54,7 @@ def test_all_mistakes_are_told_at_once_with_key_found_and_expected(tmp_path: Pat
     )
     assert sorted(told) == [
         "detector.device: found 'gpu', expected auto, cpu or cuda",
-        "detector.threads: found -1, expected int >= 0",
+        "detector.threads: found -1, expected a whole number from 1 to 256",
         "detector.treads: found an unknown key (= 2), expected none of this name; did you mean threads?",
         "kinds.blob: found ['off'], expected off or notify",
         "kinds.spagetti: found an unknown key (= 'off'), expected none of this name; did you mean spaghetti?",

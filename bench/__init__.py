@@ -1,0 +1,1 @@
+"""Measurements: ``python -m bench`` (speed, size); ``bench.simulated``, ``bench.novelty`` (what is told)."""

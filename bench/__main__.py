@@ -1,0 +1,67 @@
+"""``python -m bench``: measures, prints a table, writes ``bench/results.json``. Needs no real data."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import msgspec
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from bench import frames, judging, pipeline
+from bench.figure import Figure
+from bench.machine import ROOT, origin
+from ingest.simulate.recording import write_recording
+
+RESULTS = ROOT / "bench" / "results.json"
+RECORDING_S = 900
+
+
+def main() -> None:
+    """Measure one after the other; the pipeline last, with all the threads that it takes by itself."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="nozzlewatch-") as folder:
+        figures = list(_measured(Path(folder), console))
+    load = os.getloadavg()[0]
+    told = {**origin("python -m bench"), "load": round(load, 2), "simulated": True}
+    told["figures"] = {one.name: {**one._asdict(), "ratio": one.ratio} for one in figures}
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    console.print(table(figures))
+    console.print(f"load {load:.1f} at the end (above 1 something else may have run too); written: {RESULTS}")
+
+
+def _measured(folder: Path, console: Console) -> Iterator[Figure]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    console.print("frames …")
+    yield from frames.measure()
+    console.print("windows …")
+    recording, short = folder / "recording", folder / "short"
+    write_recording(recording, RECORDING_S)
+    write_recording(short, pipeline.SHORT_S)
+    yield from judging.measure(recording)
+    torch.set_num_threads(threads)
+    console.print("the whole pipeline …")
+    yield from pipeline.measure(recording, short, folder / "out")
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """The figures for people."""
+    drawn = Table(title="simulated pictures and telemetry; times on one core, the pipeline on all")
+    for heading in ("what", "measured", "baseline", "ratio"):
+        drawn.add_column(heading, justify="left" if heading == "what" else "right")
+    for one in figures:
+        beside = "" if one.baseline_value is None else f"{one.baseline}: {one.baseline_value:.3g}"
+        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+        drawn.add_row(one.name, f"{one.value:.3g} {one.unit}", beside, ratio)
+    return drawn
+
+
+if __name__ == "__main__":
+    main()

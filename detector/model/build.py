@@ -11,7 +11,7 @@ from detector.model.encoder import FrameEncoder, initialise
 log = logging.getLogger(__name__)
 
 SEED = 17
-VERSION = f"novelty-1+squeezenet1.1-seed{SEED}"
+VERSION = f"novelty-2+squeezenet1.1-seed{SEED}"
 """Goes into Scores.model: another version's embeddings cannot be compared with this one's."""
 
 
@@ -20,7 +20,7 @@ def build_encoder(device: str = "auto") -> FrameEncoder:
     with torch.device("meta"):  # no memory, and no draw from torch's own randomness
         encoder = FrameEncoder().eval()
     initialise(encoder.to_empty(device="cpu"), SEED)
-    # Channels last: half the time per frame on a CPU (docs/findings-novelty.md).
+    # Channels last: half the time per frame on a CPU (docs/findings.md).
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return encoder.to(choose_device(device))
 

@@ -15,18 +15,19 @@ from features.frame import Picture, to_batch
 Embeddings: TypeAlias = npt.NDArray[np.float16]
 
 SIDE = 128
-"""Side of the frames that it reads, pixels: a third of the cost of 224 (docs/findings-novelty.md)."""
-TAP, TAP_CHANNELS = 4, 128
-"""The pooled layer: with random weights deeper ones see less (docs/findings-novelty.md)."""
-GRID = 4
+"""Side of the frames that it reads, pixels: a third of the cost of 224 (docs/findings.md)."""
+TAP, TAP_CHANNELS = 1, 64
+"""The pooled layer, the first convolution: the maxima behind it make noise and a pixel's growth of the part
+jump, and with random weights deeper layers see less of a mess (docs/findings.md)."""
+GRID = 5
 """The picture is pooled in GRID x GRID cells: averaged over all of it, a small mess vanishes."""
-CELL_DIM = 16
-"""Numbers kept of each cell."""
+CELL_DIM = 8
+"""Numbers kept of each cell: so few that a past of frames fits in a print's state."""
 EMBEDDING_DIM = GRID * GRID * CELL_DIM
 CHUNK = 4
 """Frames that go through the network at once, always: kernels, and so the last bits, depend on this number.
 
-On one core 1 to 8 cost the same per frame within noise, 16 more (docs/findings-novelty.md).
+On one core 1 to 8 cost the same per frame within noise, 16 more (docs/findings.md).
 """
 
 

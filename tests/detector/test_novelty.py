@@ -10,12 +10,15 @@ import numpy.typing as npt
 import pytest
 
 from detector.model.build import build_encoder
-from detector.model.encoder import SIDE
+from detector.model.encoder import EMBEDDING_DIM, SIDE
 from detector.novelty import (
+    DOUBT_S,
     GAP_NS,
     MEMORY_S,
     RECENT_FRAMES,
     SAFE_FRAMES,
+    WARY_Z,
+    Z_HALF,
     Embedding,
     Novelty,
     NoveltyState,
@@ -23,10 +26,13 @@ from detector.novelty import (
 )
 from features.frame import decode_frame
 from ingest.records import NS_PER_S
+from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.simulated import Order, SimulatedPrinter
 
 DIM = 64
 NOISE = 0.01
 LOUD = 0.5  # a probability that would be told
+MOST_BYTES = 20_000  # of a print's saved state
 
 
 def normal(count: int, seed: int = 0, drift: float = 0.0) -> list[Embedding]:
@@ -41,6 +47,15 @@ def moved(embeddings: list[Embedding], by: float = 0.05) -> list[Embedding]:
     """The same around another point: a lasting change of five times the noise."""
     away = np.random.default_rng(7).normal(size=DIM) * by
     return [(embedding + away).astype(np.float16) for embedding in embeddings]
+
+
+def toolpath(count: int, seed: int = 0) -> list[Embedding]:
+    """A bed and a nozzle that move far along two curved lines, thirty times as far as the noise."""
+    random = np.random.default_rng(seed)
+    lines = np.random.default_rng(98).normal(size=(4, DIM)) * 30 * NOISE / np.sqrt(2)
+    phase = np.arange(count) * 2 * np.pi / 14.4
+    ways = np.stack([np.sin(phase), np.cos(phase), np.sin(2 * phase) / 2, np.cos(2 * phase) / 2], axis=1)
+    return list((1 + ways @ lines + random.normal(0, NOISE, (count, DIM))).astype(np.float16))
 
 
 def run(
@@ -74,6 +89,20 @@ def test_a_picture_that_stands_still_does_not_raise_it() -> None:
     assert loudest(run(normal(1) * 200)[1]) < 0.1
 
 
+def test_motion_along_the_same_paths_does_not_hide_a_small_lasting_change() -> None:
+    frames = toolpath(260)
+    told = run(frames[:200] + moved(frames[200:]))[1]
+    assert loudest(told[:200]) < 0.1
+    assert min(novelty.probability for novelty in told[200 + RECENT_FRAMES :]) > LOUD
+
+
+def test_a_change_that_grows_as_slowly_as_a_mess_is_told_and_stays_told() -> None:
+    away = np.random.default_rng(7).normal(size=DIM) * 0.05
+    growing = [(e + away * at / 15).astype(np.float16) for at, e in enumerate(normal(120, seed=1))]
+    told = run(normal(100) + growing)[1][100:]
+    assert min(novelty.probability for novelty in told[30:]) > LOUD
+
+
 @pytest.mark.parametrize("count", [31, 100, 500])
 def test_a_lasting_change_raises_it_after_several_frames(count: int) -> None:
     told = run(normal(count) + moved(normal(30, seed=1)))[1][count:]
@@ -86,11 +115,18 @@ def test_three_odd_frames_do_not_raise_it() -> None:
     assert loudest(run(normal(100) + odd + normal(60, seed=2))[1]) < LOUD
 
 
-def test_a_lasting_change_becomes_normal_slowly() -> None:
-    told = run(normal(100) + moved(normal(1500, seed=1), by=0.03))[1][100:]
-    still_loud = [novelty.probability > LOUD for novelty in told]
-    assert all(still_loud[10 : int(MEMORY_S / 10)])
-    assert not any(still_loud[-100:])
+def test_a_lasting_change_becomes_normal_after_the_memorys_time() -> None:
+    told = run(normal(100) + moved(normal(600, seed=1)))[1][100:]
+    loud = [novelty.probability > LOUD for novelty in told]
+    assert all(loud[RECENT_FRAMES : int(MEMORY_S)])
+    assert not any(loud[int(MEMORY_S) + 3 * RECENT_FRAMES :])
+
+
+def test_a_doubtful_change_is_learned_soon() -> None:
+    told = run(normal(100) + moved(normal(200, seed=1), by=0.022))[1][100:]
+    z = [novelty.z or 0.0 for novelty in told]
+    assert WARY_Z < max(z[: int(DOUBT_S)]) < Z_HALF
+    assert max(z[int(3 * DOUBT_S) :]) < WARY_Z
 
 
 def test_a_long_silence_begins_the_past_anew() -> None:
@@ -122,6 +158,32 @@ def test_time_that_runs_backwards_is_borne() -> None:
     after, novelty = advance(state, normal(1, seed=3)[0], 0)
     assert (after.last_ns, after.count) == (state.last_ns, 41)
     assert novelty.probability < LOUD
+
+
+def test_a_prints_state_stays_small() -> None:
+    frames = np.random.default_rng(0).normal(0.07, 0.01, (400, EMBEDDING_DIM)).astype(np.float16)
+    assert len(msgspec.msgpack.encode(run(list(frames))[0])) <= MOST_BYTES
+
+
+def watched(printer: SimulatedPrinter, seconds: int) -> list[Novelty]:
+    encoder = build_encoder("cpu")
+    jpegs = [printer.jpeg_at(float(at)) for at in range(seconds)]
+    pictures = [decode_frame(jpeg, SIDE) for jpeg in jpegs if jpeg is not None]
+    return run(list(encoder.encode([picture for picture in pictures if picture is not None])))[1]
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_simulated_print_that_goes_well_is_never_told(seed: int) -> None:
+    orders = [Order(60, "M104 S216"), Order(90, "M106 S128"), Order(120, "M220 S80")]
+    assert loudest(watched(SimulatedPrinter("", seed, orders=orders), 240)) < 0.1
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("at_s", [50, 200])
+def test_simulated_spaghetti_is_told_within_half_a_minute(seed: int, at_s: int) -> None:
+    told = watched(SimulatedPrinter("", seed, [Fault(kind=FaultKind.SPAGHETTI, at_s=at_s)]), at_s + 60)
+    assert loudest(told[:at_s]) < 0.1
+    assert min(novelty.probability for novelty in told[at_s + 30 :]) > LOUD
 
 
 @pytest.mark.data

@@ -26,7 +26,7 @@ demo: $(READY)
 	$(BIN)/nozzlewatch demo --seconds $(SECONDS) --printers $(PRINTERS)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

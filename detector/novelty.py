@@ -47,6 +47,8 @@ DOUBT_S = 20.0
 """How long a picture beyond WARY_Z that is never told goes untaught, s: else growth would get it told."""
 ODD_Z = 5.0
 """A single frame beyond this teaches nothing: a hand is no part of the past."""
+SPARSE_NS = 10 * NS_PER_S
+"""Frames further apart are not judged: a part grows so much in between that normal time-lapses were told."""
 Z_HALF = 3.0
 """z at which the probability is 1/2: normal prints and hands reach 1.9, a mess of 25 s 4.5 (simulated)."""
 Z_SCALE = 0.25
@@ -84,9 +86,10 @@ def advance(state: NoveltyState | None, embedding: Embedding, now_ns: int) -> tu
     if state is None or now_ns - state.last_ns > GAP_NS or state.dim != dim:
         state = NoveltyState(last_ns=now_ns, count=0, dim=dim)
     now_ns = max(now_ns, state.last_ns)
+    sparse = state.count > 0 and now_ns - state.last_ns > SPARSE_NS
     recent = _frames(state.recent + embedding.tobytes(), dim)
     novelty, teaches = Novelty(None, 0.0), True
-    if state.count >= SAFE_FRAMES:
+    if state.count >= SAFE_FRAMES and not sparse:
         z, oldest_z = _distances(_frames(state.past, dim), recent)
         novelty = Novelty(z, 1 / (1 + math.exp(min((Z_HALF - z) / Z_SCALE, 700.0))))
         teaches = (z < WARY_Z and oldest_z < ODD_Z) or _overdue(state, z, now_ns)

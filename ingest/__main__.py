@@ -6,22 +6,33 @@ import argparse
 import asyncio
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from ingest.errors import SourceError
 from ingest.farm import load_farm
+from ingest.feed import Feed
 from ingest.records import Health
-from ingest.stage import FAILED, FINE, StoreSource, data_folder, run_stage
+from ingest.stage import FINE, StoreSource, data_folder, run_stage
 from ingest.worker import IngestWorker
 
 
 def ingest(path: Path, stop: threading.Event, speed: float | None = 1.0) -> int:
-    """Read all printers of a farm until they end or ``stop`` is set; 1 where a printer could not be read."""
+    """Read all printers until they end or ``stop`` is set. Raises SourceError where one could not be read."""
     farm = load_farm(path)
     data_folder(farm)
     with StoreSource(farm) as source:
         worker = IngestWorker(farm, source, speed=speed)
         asyncio.run(worker.run(stop))
-    return FAILED if any(feed.health is Health.DOWN for feed in worker.feeds) else FINE
+    raise_where_down(worker.feeds)
+    return FINE
+
+
+def raise_where_down(feeds: Sequence[Feed]) -> None:
+    """Raise SourceError with what was wrong with the sources that could not be read, if any."""
+    told = [f"{feed.name}: {feed.detail}" for feed in feeds if feed.health is Health.DOWN]
+    if told:
+        raise SourceError("\n".join(told))
 
 
 def main() -> int:

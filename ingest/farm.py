@@ -62,7 +62,7 @@ class Farm(Struct, frozen=True):
 
     @property
     def data(self) -> Path:
-        return self.path.parent / self.table.data
+        return self.path.parent.resolve() / self.table.data
 
     @property
     def span_ns(self) -> int:

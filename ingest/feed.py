@@ -29,6 +29,9 @@ Emit = Callable[[Sequence[Captured]], Awaitable[None]]
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
 """Waits between two tries to reach a source that has gone: doubled from the first up to the most."""
 
+LIVE_JOB = "live"
+"""The job of a live print, as long as nothing tells one print from the next."""
+
 TICK_S = 0.1
 """How often a live printer's windows are looked through for some that are over, in s."""
 
@@ -46,7 +49,7 @@ class Feed:
         live = not self.recorded
         self.aligner = Aligner(
             printer.name,
-            job_of(printer, recorded=self.recorded),
+            job_of(printer, base) if self.recorded else LIVE_JOB,
             timing,
             # A hole in a recording is no silence: the recorder may have been off.
             camera=live and self.camera is not None,
@@ -71,7 +74,6 @@ class Feed:
             self.health = Health.ENDED
         except SourceError as error:
             self.health, self.detail = Health.DOWN, str(error)
-            log.error("%s: %s", self.name, error)  # noqa: TRY400 - the message says it all
 
     async def _replay(self, emit: Emit, speed: float | None) -> None:
         pace = _Pace(speed)
@@ -147,12 +149,11 @@ class _Pace:
             await asyncio.sleep(due_s - now_s)
 
 
-def job_of(printer: PrinterTable, *, recorded: bool) -> str:
-    """The job's name: a recording bears its file's name; a live print is one job as long as it is watched."""
-    if not recorded:
-        return "live"
+def job_of(printer: PrinterTable, base: Path) -> str:
+    """The job of a recording: its file's name and its folder's, for instance "benchy/serial"."""
     address = (printer.telemetry or printer.camera).partition(":")[2].partition("?")[0]
-    return Path(address).stem
+    path = (base / address).resolve()
+    return f"{path.parent.name}/{path.stem}"
 
 
 async def merged(

@@ -168,6 +168,11 @@ class EmbeddedStores:
         """Whether this process runs the servers."""
         return bool(self._servers)
 
+    @property
+    def broken(self) -> bool:
+        """Whether a server that this process runs has died."""
+        return any(server.poll() is not None for server in self._servers)
+
     def ensure(self) -> StoreUrls:
         """Start the servers where no process runs them, and wait until both answer.
 
@@ -176,7 +181,7 @@ class EmbeddedStores:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._one_at_a_time:
-            if any(server.poll() is not None for server in self._servers):
+            if self.broken:
                 self.close()  # one of them was killed: both start anew
         wait_for_stores(self._start_or_attach, limit_s=START_LIMIT_S).close()
         return self.urls()

@@ -29,6 +29,8 @@ BACKLOG = 512
 
 POLL_S = 0.05
 RETRY_S = 0.5
+STOP_LIMIT_S = 5.0
+"""How long, once told to stop, ingest waits for a store that is away."""
 
 
 class IngestWorker:
@@ -49,6 +51,7 @@ class IngestWorker:
                 feed.aligner.job = f"live-{now}"
         self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
         self._dropped: Counter[str] = Counter()  # by printer, windows for which there was no room
+        self._told_down: set[str] = set()
         self._told: dict[str, Counter[str]] = {}  # counts that the store has got already
         self._since_look: Counter[str] = Counter()  # windows emitted since the backlog was looked at
         self._written = 0
@@ -61,24 +64,40 @@ class IngestWorker:
         try:
             while not (feeds.done() or stop.is_set() or writer.done() or teller.done()):
                 await asyncio.sleep(POLL_S)
-            await self._finish(feeds, writer, teller)
+            await self._finish(feeds, writer, teller, stop)
         finally:
             self._stores.close()
 
     async def _finish(
-        self, feeds: asyncio.Future[list[None]], writer: asyncio.Task[None], teller: asyncio.Task[None]
+        self,
+        feeds: asyncio.Future[list[None]],
+        writer: asyncio.Task[None],
+        teller: asyncio.Task[None],
+        stop: threading.Event,
     ) -> None:
         """End in order: no more windows, then everything written, then the last word."""
         feeds.cancel()
         await asyncio.gather(feeds, return_exceptions=True)
-        if not writer.done():
-            await self._queue.join()
+        await self._drain(writer, stop)
         for task in (writer, teller):
             task.cancel()
         for result in await asyncio.gather(feeds, writer, teller, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
         await asyncio.to_thread(self._tell)
+
+    async def _drain(self, writer: asyncio.Task[None], stop: threading.Event) -> None:
+        """Let what was captured be written; when told to stop, no longer than a store that works needs."""
+        written = asyncio.create_task(self._queue.join())
+        stopped_s: float | None = None
+        while not (written.done() or writer.done()):
+            await asyncio.wait({written}, timeout=POLL_S)
+            if stop.is_set():
+                stopped_s = stopped_s or time.monotonic()
+                if time.monotonic() - stopped_s > STOP_LIMIT_S:
+                    log.error("stopped while the store is away: %d windows are lost", self._queue.qsize())
+                    break
+        written.cancel()
 
     async def _emit(self, feed: Feed, batch: Sequence[Captured]) -> None:
         for captured in batch:
@@ -150,6 +169,10 @@ class IngestWorker:
     async def _keep_telling(self) -> None:
         while True:
             await asyncio.to_thread(self._tell)
+            for feed in self.feeds:
+                if feed.health is Health.DOWN and feed.name not in self._told_down:
+                    self._told_down.add(feed.name)
+                    log.error("%s: %s", feed.name, feed.detail)
             await asyncio.sleep(STATUS_EVERY_S)
 
     def _tell(self) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from ingest.cameras import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
-from ingest.records import Event, Frame, Reading
+from ingest.records import COUNTED, Event, Frame, Reading
 from ingest.stage import StoreSource, data_folder
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
@@ -81,7 +81,7 @@ def _telemetry(printer: PrinterTable, base: Path) -> str:
     telemetry = open_telemetry(printer.telemetry, printer.name, base)
     values: dict[str, float] = {}
     asyncio.run(_until_temperature(telemetry.items(), printer.telemetry, values))
-    return ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return ", ".join(f"{name} {value:g}" for name, value in values.items() if name not in COUNTED)
 
 
 async def _first(items: AsyncIterator[Frame], address: str) -> Frame:

@@ -123,7 +123,7 @@ def _watch(
             raise NozzlewatchError(
                 "demo: found a mistake in the farm file that the demo wrote, expected none"
             )
-    return judge_demo(read_truth(where / "printers" / TRUTH), show.anomalies)
+    return judge_demo(read_truth(where / "printers" / TRUTH), show.anomalies, show.heard_ns)
 
 
 class _Show:
@@ -134,6 +134,7 @@ class _Show:
     ) -> None:
         self.over = threading.Event()
         self.anomalies: list[Anomaly] = []
+        self.heard_ns: dict[str, int] = {}  # when an anomaly's opening was seen here, by its id
         shards = range(farm.settings.detector.farm.table.shards)
         self._console, self._until_s = console, time.monotonic() + seconds
         self._topic = AnomalyTopic(stores.events, shards, since="0")
@@ -145,6 +146,7 @@ class _Show:
         left_s = self._until_s - time.monotonic()
         for anomaly in self._topic.read():
             self.anomalies.append(anomaly)
+            self.heard_ns.setdefault(anomaly.id, time.time_ns())
             self._panel.take(anomaly)
             if self._live is None:
                 self._console.print(one_line(anomaly), markup=False, highlight=False, soft_wrap=True)

@@ -15,10 +15,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from ingest.cameras import CAMERAS
 from ingest.errors import NozzlewatchError, StoreUnreachable
+from ingest.farm import PrinterTable
+from ingest.sources import Source
 from ingest.stage import FAILED, FINE, WRONG_USE, StoreSource, data_folder
 from ingest.store import Stores, start_child
 from ingest.stream import GROUPS, backlog, key
+from ingest.telemetry import TELEMETRY
 from sinks.settings import load_settings
 
 log = logging.getLogger("nozzlewatch")
@@ -94,6 +98,8 @@ class LocalFarm:
         farm = self.settings.detector.farm
         data_folder(farm)
         self._shards = range(farm.table.shards)
+        # A farm of recordings may end, well or not; one that is live may only be stopped.
+        self._ended = (FINE, FAILED) if all(map(is_recorded, farm.printers)) else (FINE,)
         self._source = StoreSource(farm)
         flags = ["--debug"] if debug else []
         self._commands = {
@@ -140,12 +146,16 @@ class LocalFarm:
         """
         while not stop.wait(POLL_S):
             watch()
+            if self._source.embedded is not None and self._source.embedded.broken:
+                log.error("a server of the embedded store died; starting it again")
+                self._source.urls()
             for stage in self._stages.values():
-                if stage.code == WRONG_USE:
+                code = stage.code
+                if code == WRONG_USE:
                     return WRONG_USE
-                if stage.code is not None and stage.name == "ingest" and stage.code in (FINE, FAILED):
+                if stage.name == "ingest" and code is not None and code in self._ended:
                     if self.idle():
-                        return stage.code
+                        return code
                 elif not stage.alive:
                     stage.revive()
         return FINE
@@ -167,8 +177,16 @@ class LocalFarm:
             stores.close()
 
 
+def is_recorded(printer: PrinterTable) -> bool:
+    """Whether a printer's sources are recordings: a farm file mixes them with live ones for no printer."""
+    kinds: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
+    return kinds[(printer.camera or printer.telemetry).partition(":")[0]].recorded
+
+
 def watch(path: Path, stop: threading.Event, *, speed: float = 1.0, debug: bool = False) -> int:
     """Watch a farm until ``stop`` is set, or until its recorded sources have ended."""
     with LocalFarm(path, speed=speed, debug=debug) as farm:
         farm.start()
+        printers = len(farm.settings.detector.farm.printers)
+        log.info("watching %d printers; the log is %s", printers, farm.settings.log_path)
         return farm.run(stop)

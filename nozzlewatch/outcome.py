@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,18 +52,19 @@ class Found(NamedTuple):
     fault: Injected
     anomaly: Anomaly | None
     halt: Halt | None
+    heard_ns: int | None = None  # when the alarm was heard: alignment and judging included
 
     @property
     def delay_s(self) -> float | None:
         """From the fault's beginning to its alarm, in s."""
-        return (self.anomaly.detected_ns - self.fault.onset_ns) / NS_PER_S if self.anomaly else None
+        return None if self.heard_ns is None else (self.heard_ns - self.fault.onset_ns) / NS_PER_S
 
     @property
     def lead_s(self) -> float | None:
         """How much earlier than the firmware's own halt the alarm came, in s; None where it did not halt."""
-        if self.anomaly is None or self.halt is None:
+        if self.heard_ns is None or self.halt is None:
             return None
-        return (self.halt.halted_ns - self.anomaly.detected_ns) / NS_PER_S
+        return (self.halt.halted_ns - self.heard_ns) / NS_PER_S
 
 
 class Outcome(NamedTuple):
@@ -85,21 +86,25 @@ def read_truth(path: Path) -> Truth:
     return Truth(faults, [Halt(**row) for row in rows if "halted_ns" in row])
 
 
-def judge_demo(truth: Truth, anomalies: Sequence[Anomaly]) -> Outcome:
+def judge_demo(truth: Truth, anomalies: Sequence[Anomaly], heard_ns: Mapping[str, int]) -> Outcome:
     """Match anomalies (all revisions, in any order) with what was injected.
+
+    ``heard_ns`` says when each anomaly, by its id, reached whoever listens.
 
     A fault is found by the first anomaly of its kind and printer that opened after it. Further anomalies of
     a printer with a fault follow from it (a halt silences the port); before any fault they are unexplained.
     """
     opened = sorted((a for a in anomalies if a.state is State.OPENED), key=lambda a: a.detected_ns)
-    found = [_match(fault, truth.halts, opened) for fault in truth.faults]
+    found = [_match(fault, truth.halts, opened, heard_ns) for fault in truth.faults]
     explained = {one.anomaly.id for one in found if one.anomaly is not None}
     rest = [anomaly for anomaly in opened if anomaly.id not in explained]
     follow_ups = [a for a in rest if _after_a_fault(a, truth.faults)]
     return Outcome(found, follow_ups, [a for a in rest if a not in follow_ups])
 
 
-def _match(fault: Injected, halts: Sequence[Halt], opened: Sequence[Anomaly]) -> Found:
+def _match(
+    fault: Injected, halts: Sequence[Halt], opened: Sequence[Anomaly], heard_ns: Mapping[str, int]
+) -> Found:
     anomaly = next(
         (
             a
@@ -110,7 +115,8 @@ def _match(fault: Injected, halts: Sequence[Halt], opened: Sequence[Anomaly]) ->
         None,
     )
     own = (h for h in halts if h.printer == fault.printer and h.halted_ns >= fault.onset_ns)
-    return Found(fault, anomaly, next(own, None) if fault.expected_kind in HALTING else None)
+    halt = next(own, None) if fault.expected_kind in HALTING else None
+    return Found(fault, anomaly, halt, heard_ns.get(anomaly.id) if anomaly else None)
 
 
 def _after_a_fault(anomaly: Anomaly, faults: Sequence[Injected]) -> bool:

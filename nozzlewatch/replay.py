@@ -19,11 +19,11 @@ from rich.text import Text
 from detector.__main__ import build_worker
 from detector.anomaly import Anomaly, Kind
 from detector.settings import DetectorSettings, DetectorTable, Reaction
+from ingest.__main__ import raise_where_down
 from ingest.cameras import CAMERAS
 from ingest.errors import SourceError, UsageError
 from ingest.farm import Farm, FarmTable, PrinterTable
 from ingest.feed import job_of
-from ingest.records import Health
 from ingest.sources import Source, parse_address
 from ingest.stage import StoreSource
 from ingest.stream import ALERTS, LOG, drops
@@ -33,7 +33,8 @@ from nozzlewatch.output import write_json
 from sinks.__main__ import run_all
 from sinks.anomaly_text import table as anomaly_table
 from sinks.consume import Plan, SinkWorker
-from sinks.parquet_log import ParquetLog
+from sinks.parquet_log import LOCK, SCRATCH, ParquetLog
+from sinks.parquet_schema import ANOMALIES, SCORES
 from sinks.read_log import read_anomalies, read_scores
 from sinks.report import write_report
 from sinks.thumbnails import ThumbnailSink
@@ -57,15 +58,14 @@ def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
     Raises UsageError for other combinations and for an address that makes no sense.
     """
     found: dict[str, str] = {}
+    every: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
+    recorded = {name: kind for name, kind in every.items() if kind.recorded}
     for source in sources:
         what = "camera" if source.partition(":")[0] in CAMERAS else "telemetry"
-        kinds: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
         try:
-            address = parse_address(source, kinds)
+            parse_address(source, recorded)
         except SourceError as error:
-            raise UsageError(f"replay: {error}") from error
-        if not kinds[address.kind].recorded:
-            raise UsageError(f"replay: found {source!r}, expected a recorded source (images:, video:, log:)")
+            raise UsageError(f"replay: {error} (recorded sources)") from error
         if what in found:
             raise UsageError(
                 f"replay: found {found[what]!r} and {source!r}, expected at most one camera and one "
@@ -94,7 +94,7 @@ def replay(
     try:
         farm = Farm(scratch / "farm.toml", FarmTable(data=".", shards=1), (_absolute(table),), {})
         pictures: dict[str, bytes] = {}
-        counts = _run(farm, out / "log", speed, stop, pictures)
+        counts = _run(farm, _fresh_log(out / "log"), speed, stop, pictures)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     replayed = _report(sources, table, out, counts, pictures)
@@ -111,6 +111,19 @@ def _make(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out}: found {error.strerror}, expected a folder to write into") from error
+
+
+def _fresh_log(log: Path) -> Path:
+    """The log's folder without what an earlier replay wrote: a report tells of one replay alone.
+
+    Raises UsageError where the folder holds something else, which is not ours to remove.
+    """
+    if log.is_dir():
+        foreign = sorted({path.name for path in log.iterdir()} - {SCORES, ANOMALIES, SCRATCH, LOCK})
+        if foreign:
+            raise UsageError(f"{log}: found {foreign[0]}, expected the log of an earlier replay or nothing")
+        shutil.rmtree(log)
+    return log
 
 
 def _absolute(printer: PrinterTable) -> PrinterTable:
@@ -164,17 +177,11 @@ def _run(
 
         served = [lambda stop, one=one: one.run(stop, until=detected.is_set) for one in sinks]
         run_all([ingest, detect, *served], stop)
-        _raise_where_down(worker)
+        raise_where_down(worker.feeds)
         stores = source.open()
         counts = drops(stores.events, range(shards))
         stores.close()
     return counts
-
-
-def _raise_where_down(worker: IngestWorker) -> None:
-    for feed in worker.feeds:
-        if feed.health is Health.DOWN:
-            raise SourceError(feed.detail)
 
 
 def _report(
@@ -184,7 +191,7 @@ def _report(
     counts: dict[str, int],
     pictures: dict[str, bytes],
 ) -> Replayed:
-    job = job_of(printer, recorded=True)
+    job = job_of(printer, Path())
     log = out / "log"
     anomalies = [a for a in read_anomalies(log, printer=printer.name) if a.job == job]
     scores = read_scores(log, printer=printer.name, job=job)

@@ -102,9 +102,10 @@ def channels_text(anomaly: Anomaly) -> str:
 
 def table(anomalies: Iterable[Anomaly], zone: tzinfo | None = None, title: str | None = None) -> Table:
     """A rich Table, a row an anomaly. Texts are shown as they are: no markup is read from them."""
-    drawn = Table(title=None if title is None else Text(plain(title)), title_justify="left")
-    for heading in ("since", "lasted", "printer", "job", "kind", "state", "severity", "why"):
-        drawn.add_column(heading, justify="right" if heading in {"lasted", "severity"} else "left")
+    drawn = Table(title=None if title is None else Text(plain(title)), title_justify="left", show_lines=True)
+    drawn.add_column("since", no_wrap=True)
+    drawn.add_column("what")
+    drawn.add_column("why", ratio=1)
     for anomaly in anomalies:
         drawn.add_row(*_cells(anomaly, zone))
     return drawn
@@ -124,17 +125,14 @@ def percent(share: float) -> str:
 
 
 def _cells(anomaly: Anomaly, zone: tzinfo | None) -> list[Text]:
-    texts = [
-        time_text(anomaly.onset_ns, zone),
-        duration_text(lasted_ns(anomaly)),
-        plain(anomaly.printer),
-        plain(anomaly.job),
-        kind_text(anomaly.kind),
-        anomaly.state.value,
-        percent(anomaly.severity),
-        plain(anomaly.text),
+    date, _, clock = time_text(anomaly.onset_ns, zone).partition(" ")
+    state = Text(f"{anomaly.state.value}, {percent(anomaly.severity)}", style=_STYLES[anomaly.state])
+    where = "\n".join(filter(None, (plain(anomaly.printer), plain(anomaly.job))))
+    return [
+        Text(f"{date}\n{clock}\nfor {duration_text(lasted_ns(anomaly))}"),
+        Text.assemble(f"{kind_text(anomaly.kind)}\n", state, f"\n{where}"),
+        Text(plain(anomaly.text)),
     ]
-    return [Text(text, style=_STYLES[anomaly.state] if text == anomaly.state.value else "") for text in texts]
 
 
 def _both(at_ns: int, zone: tzinfo | None) -> str:

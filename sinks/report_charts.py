@@ -24,7 +24,7 @@ Values = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
 
 WIDTH, PLOT_HEIGHT, NOVELTY_HEIGHT = 960.0, 200.0, 48.0  # px of the drawing, which scales with the page
-LEFT, RIGHT, GAP, AXIS = 44.0, 22.0, 14.0, 22.0  # px around and between the two plots
+LEFT, RIGHT, GAP, AXIS = 56.0, 34.0, 14.0, 22.0  # px around and between the two plots
 LABEL_ROW, LABEL_CHAR = 15.0, 6.6  # px: height of a row of labels, width of a letter at 12 px
 MAX_POINTS = 2000
 """Points of a line: more than a screen has pixels across."""
@@ -47,7 +47,7 @@ COLORS = {
     Kind.HEATER_FAULT: "#e03131",
     Kind.SENSOR_FAULT: "#b56bd6",
     Kind.STALL: "#6b7a90",
-    Kind.UNUSUAL: "#3fa668",
+    Kind.UNUSUAL: "#d6459b",
     Kind.CAMERA_FAULT: "#8d8d3f",
     Kind.TELEMETRY_FAULT: "#a0785a",
 }

@@ -99,8 +99,30 @@ def test_a_new_job_has_a_new_past() -> None:
 def test_a_window_without_a_picture_keeps_the_past_of_its_job_alone() -> None:
     _, _, memory = run(Judge("m"), watched(3), see)
     blind = printing(1, first=FIRST + 3)[0]
-    assert look(memory.state, blind, None)[0] is memory.state.novelty
-    assert look(memory.state, msgspec.structs.replace(blind, job="another"), None)[0] is None
+    assert look(memory.state, blind, None, memory.state.model)[0] is memory.state.novelty
+    assert (
+        look(memory.state, msgspec.structs.replace(blind, job="another"), None, memory.state.model)[0] is None
+    )
+
+
+def test_another_model_has_no_past() -> None:
+    _, _, memory = run(Judge("m"), watched(3), see)
+    assert (
+        look(memory.state, watched(1, first=3)[0], see(3).embedding, "m")[0]
+        != look(memory.state, watched(1, first=3)[0], see(3).embedding, "another")[0]
+    )
+
+
+def test_a_kind_switched_off_while_it_is_open_is_closed() -> None:
+    seconds = SAFE_FRAMES + 60
+    _, said, memory = run(Judge("m"), watched(seconds), lambda n: see(n, changed_at=SAFE_FRAMES + 20))
+    assert [one.state for one in said][:1] == [State.OPENED]
+    (window,) = watched(1, first=seconds)
+    memory.history.push(window)
+    off = Judge("m", {kind: policy for kind, policy in POLICIES.items() if kind is not Kind.UNUSUAL})
+    judged = off.judge(memory, window, see(0))
+    assert [(one.id, one.state) for one in judged.anomalies] == [(said[0].id, State.CLOSED)]
+    assert judged.state.episodes == {}
 
 
 def test_a_kind_that_is_off_is_scored_and_opens_nothing() -> None:
@@ -163,4 +185,7 @@ def test_the_strongest_reason_of_each_kind_is_kept_and_the_first_of_equals() -> 
 def test_a_printers_first_picture_begins_its_past() -> None:
     fresh = PrinterState(printer="q", job="", last_index=-1)
     window, embedding = watched(1)[0], see(0).embedding
-    assert look(fresh, window, embedding)[0] == advance(None, embedding, window.frame.captured_ns)[0]
+    assert (
+        look(fresh, window, embedding, fresh.model)[0]
+        == advance(None, embedding, window.frame.captured_ns)[0]
+    )

@@ -29,7 +29,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
 def test_without_tables_every_kind_is_watched_on_the_best_device(tmp_path: Path) -> None:
     settings = load_settings(farm_file(tmp_path, ""))
     assert settings.policies() == POLICIES
-    assert settings.table == DetectorTable(device="auto", threads=0)
+    assert settings.table == DetectorTable(device="auto", threads=1)
 
 
 def test_a_kind_that_is_off_has_no_policy(tmp_path: Path) -> None:

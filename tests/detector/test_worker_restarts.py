@@ -48,8 +48,8 @@ class Source:
     def __init__(self, urls: Callable[[], StoreUrls]) -> None:
         self._urls = urls
 
-    def open(self) -> Stores:
-        return wait_for_stores(self._urls, limit_s=20)
+    def open(self, limit_s: float = 20) -> Stores:
+        return wait_for_stores(self._urls, limit_s=limit_s)
 
 
 def run_to_the_end(urls: Callable[[], StoreUrls], judge: Judge | None = None) -> None:

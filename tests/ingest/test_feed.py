@@ -154,13 +154,15 @@ async def _ignore(batch: Sequence[Captured]) -> None:
 @pytest.mark.parametrize(
     ("camera", "telemetry", "job"),
     [
-        ("images:a/benchy", "", "benchy"),
-        ("images:a/benchy", "log:b/serial.log?start=2024-01-01", "serial"),
-        ("video:x/cube.mp4?fps=1", "", "cube"),
+        ("images:a/benchy", "", "a/benchy"),
+        ("images:a/benchy", "log:b/serial.log?start=2024-01-01", "b/serial"),
+        ("video:cube.mp4?fps=1", "", "prints/cube"),
     ],
 )
-def test_a_recording_is_the_job_of_its_files_name(camera: str, telemetry: str, job: str) -> None:
-    assert job_of(PrinterTable(name="p", camera=camera, telemetry=telemetry), recorded=True) == job
+def test_a_recording_is_the_job_of_its_files_and_its_folders_name(
+    camera: str, telemetry: str, job: str
+) -> None:
+    assert job_of(PrinterTable(name="p", camera=camera, telemetry=telemetry), Path("/prints")) == job
 
 
 class Live:

@@ -73,7 +73,7 @@ CASES = {
         ("found no line that a printer sent", "expected a log", "check that"),
     ),
     "two logs": Case("replay log:a.log log:b.log", 2, ("'log:a.log' and 'log:b.log'", "one by one")),
-    "a live source": Case("replay serial:/dev/ttyUSB0", 2, ("'serial:/dev/ttyUSB0'", "a recorded source")),
+    "a live source": Case("replay serial:/dev/ttyUSB0", 2, ("'serial:/dev/ttyUSB0'", "recorded sources")),
     "an unknown source": Case("replay imags:print", 2, ("found 'imags:print'", "did you mean images:print?")),
     "a speed that is none": Case(
         "replay log:print/serial.log --speed nonsense", 2, ("--speed: found 'nonsense'", "such as 10")

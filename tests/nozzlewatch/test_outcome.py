@@ -59,7 +59,7 @@ HEATER = fault("open_heater", "heater_fault", 30)
 
 
 def judged(faults: list[Injected], *anomalies: Anomaly, halts: tuple[Halt, ...] = ()) -> Outcome:
-    return judge_demo(Truth(faults, list(halts)), anomalies)
+    return judge_demo(Truth(faults, list(halts)), anomalies, {a.id: a.detected_ns for a in anomalies})
 
 
 def test_a_fault_is_found_by_the_first_anomaly_of_its_kind_and_printer() -> None:

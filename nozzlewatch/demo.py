@@ -123,6 +123,7 @@ def _watch(
             raise NozzlewatchError(
                 "demo: found a mistake in the farm file that the demo wrote, expected none"
             )
+        farm.end()  # before the printers: their ending is no part of the show
     return judge_demo(read_truth(where / "printers" / TRUTH), show.anomalies, show.heard_ns)
 
 
@@ -172,7 +173,6 @@ def _simulation(folder: Path, printers: int, seconds: float, seed: int) -> Itera
     """The simulated printers as a process of their own, ended when the context is left."""
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "ingest.simulate", "--dir", str(folder), "--printers", str(printers)]
-    # The printers outlast the watch: their ending is no part of the show.
     command += ["--seconds", f"{seconds:g}", "--linger", "60", "--seed", str(seed)]
     process = start_child(command, quiet=False)
     try:

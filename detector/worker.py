@@ -7,7 +7,6 @@ of a commit is not known, memory is thrown away and the shard is started anew fr
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -18,9 +17,9 @@ from detector.commit import Batch, ShardOwner, context_floor, load_memories
 from detector.frames import FrameLoader, Picture
 from detector.judge import Judge
 from detector.state import Context, PrinterMemory
-from ingest.errors import RecordError, StoreUnreachable
+from ingest.errors import RecordError
 from ingest.records import STEPS_PER_WINDOW, Health, Status, Window, decode
-from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
 from ingest.stream import DETECTOR, Entry, Reader, count_drops, ensure_groups, key, store_errors, trim
 
@@ -36,7 +35,6 @@ MAX_ATTEMPTS = 3
 """Tries alone after which a suspect window becomes a dead letter."""
 
 TRIM_EVERY_S = 5.0
-RETRY_S = 0.5
 
 
 class Session:
@@ -168,21 +166,7 @@ class DetectorWorker:
         Raises StoreUnreachable where there is no store at the start, Fenced when another detector takes a
         shard over. A store that goes away later is waited for.
         """
-        stores = self._source.open()
-        while True:
-            try:
-                self._serve(stores, stop, until)
-            except StoreUnreachable as error:
-                log.warning("%s", error)
-            else:
-                return
-            finally:
-                stores.close()
-            back = self._wait_for_store(stop)
-            if back is None:
-                return
-            stores = back
-            log.warning("redis: the store is back")
+        serve_through_outages(self._source, stop, lambda stores: self._serve(stores, stop, until))
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
         session = Session(stores, self._shards, self._judge, self._frames)
@@ -195,13 +179,6 @@ class DetectorWorker:
             if time.monotonic() - told_s > STATUS_EVERY_S:
                 told_s = time.monotonic()
                 self._tell(stores, session)
-
-    def _wait_for_store(self, stop: threading.Event) -> Stores | None:
-        """The store when it is back, None when ``stop`` was set meanwhile."""
-        while not stop.wait(RETRY_S):
-            with contextlib.suppress(StoreUnreachable):
-                return self._source.open(RETRY_S)
-        return None
 
     def _tell(self, stores: Stores, session: Session) -> None:
         publish_status(

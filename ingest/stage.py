@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -11,14 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from ingest.errors import NozzlewatchError, UsageError
+from ingest.errors import NozzlewatchError, StoreUnreachable, UsageError
 from ingest.farm import Farm
 from ingest.records import Status, encode
 from ingest.store import EmbeddedStores, Stores, StoreUrls, open_stores, wait_for_stores
 from ingest.stream import store_errors
 
+log = logging.getLogger("nozzlewatch")
+
 STATUS_KEY = "nw:status"
 STATUS_EVERY_S = 5.0
+RETRY_S = 0.5
 STORE_LIMIT_S = 10.0
 """How long a stage waits at its start for a store that does not answer, in s."""
 
@@ -59,6 +63,36 @@ class StoreSource:
     ) -> None:
         if self.embedded is not None:
             self.embedded.close()
+
+
+def serve_through_outages(
+    source: StoreSource, stop: threading.Event, serve: Callable[[Stores], None]
+) -> None:
+    """Call ``serve`` with open stores until it returns; when the store goes away, wait and call it anew.
+
+    Raises StoreUnreachable where there is no store at the start. Returns as well when ``stop`` is set while
+    the store is away.
+    """
+    stores: Stores | None = source.open()
+    while stores is not None:
+        try:
+            serve(stores)
+        except StoreUnreachable as error:
+            log.warning("%s", error)
+        else:
+            return
+        finally:
+            stores.close()
+        stores = _wait_for_return(source, stop)
+
+
+def _wait_for_return(source: StoreSource, stop: threading.Event) -> Stores | None:
+    while not stop.wait(RETRY_S):
+        with contextlib.suppress(StoreUnreachable):
+            stores = source.open(RETRY_S)
+            log.warning("redis: the store is back")
+            return stores
+    return None
 
 
 def publish_status(stores: Stores, status: Status) -> None:

@@ -6,7 +6,6 @@ delivered before and never acknowledged: what is durable already is acknowledged
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -19,7 +18,7 @@ import redis
 from detector.anomaly import Anomaly, Scores
 from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import Health, Status, decode
-from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
 from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim
 from sinks.errors import SinkError
@@ -59,20 +58,7 @@ class SinkWorker:
 
         Raises StoreUnreachable where there is no store at the start; one that goes away later is waited for.
         """
-        stores = self._source.open()
-        while True:
-            try:
-                self._serve(stores, stop, until)
-            except StoreUnreachable as error:
-                log.warning("%s", error)
-            else:
-                return
-            finally:
-                stores.close()
-            back = self._wait_for_store(stop)
-            if back is None:
-                return
-            stores = back
+        serve_through_outages(self._source, stop, lambda stores: self._serve(stores, stop, until))
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
         sink = self._make(stores)
@@ -94,13 +80,6 @@ class SinkWorker:
             self._tell(stores, session)
         finally:
             _close(sink)
-
-    def _wait_for_store(self, stop: threading.Event) -> Stores | None:
-        """The store when it is back, None when ``stop`` was set meanwhile."""
-        while not stop.wait(RETRY_S):
-            with contextlib.suppress(StoreUnreachable):
-                return self._source.open(RETRY_S)
-        return None
 
     def _tell(self, stores: Stores, session: _Session) -> None:
         trouble = session.trouble

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import tempfile
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,48 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError, SourceNotFound
-from ingest.records import NS_PER_S, Event, EventKind, Reading
-from ingest.sources import TelemetryItem, parse_address
-from ingest.telemetry import TELEMETRY
+from ingest.records import NS_PER_S, Event, EventKind
 from ingest.telemetry.lines import LineCutter
-from ingest.telemetry.log_file import LogFile
-from ingest.telemetry.log_formats import repeated
 from ingest.telemetry.marlin import LONGEST_LINE
-
-
-def open_log(path: Path, options: str = "") -> LogFile:
-    source = LogFile(parse_address(f"log:{path}{options}", TELEMETRY), "p1")
-    assert source.recorded
-    return source
-
-
-def read(source: LogFile) -> list[TelemetryItem]:
-    async def collect() -> list[TelemetryItem]:
-        return [item async for item in source.items()]
-
-    items = asyncio.run(collect())
-    assert [item.at_ns for item in items] == sorted(item.at_ns for item in items)
-    return items
-
-
-def log_of(tmp_path: Path, *lines: str, options: str = "") -> LogFile:
-    path = tmp_path / "printer.log"
-    path.write_bytes("\r\n".join(lines).encode())
-    return open_log(path, options)
-
-
-def ns(text: str) -> int:
-    moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
-
-
-def values(items: list[TelemetryItem], channel: str) -> list[tuple[int, float]]:
-    return [(i.at_ns, i.value) for i in items if isinstance(i, Reading) and i.channel == channel]
-
-
-def events(items: list[TelemetryItem]) -> list[EventKind]:
-    return [item.kind for item in items if isinstance(item, Event)]
-
+from tests.ingest.logs import HEAD, OCTO, events, log_of, ns, open_log, read, values
 
 # Stamped lines
 
@@ -161,67 +121,6 @@ def test_pronterfaces_doubles_and_tracebacks_are_not_the_printers(tmp_path: Path
     items = read(log_of(tmp_path, "Disconnected.", "start", *python, halt, "[ERROR] " + halt, "", gone))
     assert events(items) == [EventKind.START, EventKind.HALTED, EventKind.DISCONNECTED]
     assert len(values(items, "lines")) == 2
-
-
-# octoprint.log
-
-OCTO = "2021-05-10 17:00:{:02d},000 - octoprint.util.comm - WARNING - Received an error"
-HEAD = "| Last lines in terminal:"
-
-
-def test_a_blocks_lines_lie_back_from_the_stamp_before_it(tmp_path: Path) -> None:
-    report = "| Recv:  T:{}.00 /220.00 @:23"
-    block = [report.format(220), report.format(219), report.format(218), "| Recv: Error:Thermal Runaway"]
-    source = log_of(tmp_path, OCTO.format(30), "", HEAD, *block, OCTO.format(50))
-    items = read(source)
-    base = ns("2021-05-10T17:00:00")
-    assert [((at - base) // NS_PER_S, value) for at, value in values(items, "hotend_c")] == [
-        (26, 220),
-        (28, 219),
-        (30, 218),
-    ]
-    assert events(items) == [EventKind.ERROR, EventKind.UNRECORDED]
-    assert items[-1].at_ns == base + 30 * NS_PER_S
-    assert source.time_estimated
-
-
-def test_what_a_block_repeats_is_told_once(tmp_path: Path) -> None:
-    first = ["| Send: M105", "| Recv: ok T:20.0 /0.0", "| Recv: Resend: 41", "| Recv: ok"]
-    second = ["| Recv: Resend: 41", "| Recv: ok", "| Recv: Resend: 42"]
-    items = read(
-        log_of(
-            tmp_path,
-            OCTO.format(10),
-            HEAD,
-            *first,
-            OCTO.format(11),
-            HEAD,
-            *second,
-            OCTO.format(11),
-            HEAD,
-            *second,
-        )
-    )
-    resends = [item.text for item in items if isinstance(item, Event) and item.kind is EventKind.RESEND]
-    assert resends == ["Resend: 41", "Resend: 42"]
-    assert len(values(items, "lines")) == 4
-    assert events(items).count(EventKind.UNRECORDED) == 2
-
-
-def test_a_block_never_reaches_back_before_the_one_before(tmp_path: Path) -> None:
-    blocks = [[f"| Recv:  T:{base + step}.00 /220.00" for step in range(5)] for base in (100, 200)]
-    items = read(log_of(tmp_path, OCTO.format(10), HEAD, *blocks[0], OCTO.format(12), HEAD, *blocks[1]))
-    base = ns("2021-05-10T17:00:00")
-    times = [(at - base) / NS_PER_S for at, _ in values(items, "hotend_c")]
-    assert times == [2, 4, 6, 8, 10, 10, 10.5, 11, 11.5, 12]
-
-
-@pytest.mark.parametrize(
-    ("recent", "block", "length"),
-    [("abcd", "cdef", 2), ("abab", "abab", 4), ("abcd", "xyz", 0), ("", "ab", 0), ("xab", "ab", 2)],
-)
-def test_the_longest_repetition_is_found(recent: str, block: str, length: int) -> None:
-    assert repeated(list(recent), list(block)) == length
 
 
 # What is no log

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,8 +20,6 @@ from sinks.errors import SinkError
 from sinks.parquet_log import ParquetLog
 from sinks.read_log import read_anomalies, read_scores
 
-ROOT = Path(__file__).parents[2]
-LIMIT_S = 60.0
 DAY_S = 86_400
 Make = Callable[..., Any]
 
@@ -256,108 +250,6 @@ def test_a_file_that_is_no_parquet_is_told_by_its_name(tmp_path: Path) -> None:
         ParquetLog(tmp_path)
     (folder / "3_1-0_2-0.parquet").unlink()
     ParquetLog(tmp_path).close()
-
-
-WRITER = """
-import os, sys
-from pathlib import Path
-sys.path[:0] = [{root!r}, {tests!r}]
-from conftest import deliver, make_anomaly, make_scores
-from sinks.parquet_log import ParquetLog
-
-def batch(number):
-    rows = range(number * 5, number * 5 + 5)
-    return [deliver(make_scores(n * 20_000), n) for n in rows] + [deliver(make_anomaly(n), n) for n in rows]
-
-root, acked_file = Path(sys.argv[1]), Path(sys.argv[2])
-acked = int(acked_file.read_text() or 0)
-log = ParquetLog(root)
-pending = [one for number in range(acked, acked + 3) for one in batch(number)]
-held = log.recover(pending)
-log.take([one for one in pending if (one.stream, one.entry_id) not in held])
-log.flush()
-"""
-"""A consumer: the next three batches are pending, what is held is acknowledged, the rest is taken."""
-
-LOOP = (
-    WRITER
-    + """
-number = acked + 3
-print("started", flush=True)
-while True:
-    log.take(batch(number))
-    log.flush()
-    number += 1
-    if number % 2 == 0:
-        part = acked_file.with_suffix(".part")
-        part.write_text(str(number - 1))
-        os.replace(part, acked_file)
-"""
-)
-
-KILLED_BETWEEN = (
-    """
-import os
-replace, calls = os.replace, []
-def dying(source, target):
-    calls.append(target)
-    if len(calls) == 2:
-        os.kill(os.getpid(), 9)
-    replace(source, target)
-os.replace = dying
-"""
-    + WRITER
-)
-
-
-def script(text: str) -> str:
-    return text.replace("{root!r}", repr(str(ROOT))).replace("{tests!r}", repr(str(Path(__file__).parent)))
-
-
-def test_a_writer_killed_between_two_files_doubles_and_loses_nothing(tmp_path: Path) -> None:
-    acked = tmp_path / "acked"
-    acked.write_text("0")
-    command = [str(tmp_path / "log"), str(acked)]
-    killed = subprocess.run([sys.executable, "-c", script(KILLED_BETWEEN), *command], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(files(tmp_path / "log")) == 1
-    assert len(list((tmp_path / "log" / ".writing").iterdir())) == 1
-    subprocess.run([sys.executable, "-c", script(WRITER), *command], check=True)
-    assert Counter(one.id for one in read_anomalies(tmp_path / "log", latest_only=False)) == {
-        f"a{n}": 1 for n in range(15)
-    }
-    assert entries(tmp_path / "log") == {f"{1_770_000_000_000 + n}-0": 1 for n in range(15)}
-
-
-def test_each_row_is_there_once_after_ten_kills(tmp_path: Path) -> None:
-    root, acked = tmp_path / "log", tmp_path / "acked"
-    acked.write_text("0")
-    for number in range(10):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", script(LOOP), str(root), str(acked)], stdout=subprocess.PIPE
-        )
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"started\n"
-        enough = len(files(root)) + number
-        wait_for(lambda enough=enough: len(files(root)) > enough)
-        writer.kill()
-        writer.wait()
-        writer.stdout.close()
-        assert rows(root).num_rows > 0  # whatever is visible is whole
-    subprocess.run([sys.executable, "-c", script(WRITER), str(root), str(acked)], check=True)
-    found = entries(root)
-    assert set(found.values()) == {1}
-    assert set(found) == {f"{1_770_000_000_000 + n}-0" for n in range(len(found))}
-    ids = Counter(one.id for one in read_anomalies(root, latest_only=False))
-    assert set(ids.values()) == {1}
-    assert len(found) >= int(acked.read_text()) * 5
-    assert len(ids) == len(found)
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < end, f"not within {LIMIT_S} s"
 
 
 def test_states_and_evidence_come_back_as_they_were(

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from detector.anomaly import Anomaly, Scores
 from detector.state import HORIZON, Context, PrinterMemory, PrinterState
 from features.sequence import History
-from ingest.errors import Fenced, RecordError
+from ingest.errors import Fenced, RecordError, StoreError, StoreUnreachable
 from ingest.records import decode, encode
 from ingest.stream import DATA, DETECTOR, Entry, bury, count_drops, id_order, key, store_errors
 
@@ -47,8 +47,9 @@ class ShardOwner:
     def __init__(self, events: redis.Redis, shard: int) -> None:
         self.shard = shard
         self._events = events
+        self._fence = key("fence", shard)
         with store_errors():
-            self._epoch = int(events.incr(key("fence", shard)))
+            self._epoch = int(events.incr(self._fence))
 
     def commit(self, batch: Batch, context_floor: str | None) -> list[str]:
         """Write a batch in one transaction; returns the ids of its context entries, in order.
@@ -56,17 +57,16 @@ class ShardOwner:
         ``context_floor`` is the oldest context entry that is still needed. Raises Fenced when another
         process owns the shard, StoreUnreachable when the outcome is not known: then start anew.
         """
-        fence = key("fence", self.shard)
-        with store_errors(), self._events.pipeline(transaction=True) as pipe:
-            pipe.watch(fence)  # type: ignore[no-untyped-call]
-            if int(cast(bytes, pipe.get(fence)) or 0) != self._epoch:
-                raise self._fenced()
-            pipe.multi()
-            self._queue(pipe, batch, context_floor)
-            try:
+        try:
+            with store_errors(), self._events.pipeline(transaction=True) as pipe:
+                pipe.watch(self._fence)  # type: ignore[no-untyped-call]
+                if int(cast(bytes, pipe.get(self._fence)) or 0) != self._epoch:
+                    raise self._fenced()
+                pipe.multi()
+                self._queue(pipe, batch, context_floor)
                 replies = pipe.execute()
-            except redis.WatchError as error:
-                raise self._fenced() from error
+        except redis.WatchError as error:
+            raise self._interrupted() from error
         return [reply.decode() for reply in replies[: len(batch.contexts)]]
 
     def _queue(self, pipe: redis.Redis, batch: Batch, context_floor: str | None) -> None:
@@ -95,6 +95,17 @@ class ShardOwner:
         """Count a try at an entry that may be what kills the detector; returns which try this is."""
         with store_errors():
             return int(self._events.hincrby(key("attempts", self.shard), entry.id, 1))
+
+    def _interrupted(self) -> StoreError:
+        """Why a watched transaction broke off: redis-py says the same of a lost connection and a fence."""
+        with store_errors():
+            owner = int(cast(bytes, self._events.get(self._fence)) or 0)
+        if owner != self._epoch:
+            return self._fenced()
+        return StoreUnreachable(
+            f"redis: the connection was lost during a commit of shard {self.shard}, expected an answer; "
+            "starting anew from what the store holds"
+        )
 
     def _fenced(self) -> Fenced:
         return Fenced(

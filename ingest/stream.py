@@ -45,7 +45,9 @@ REFUSALS = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.ExecAbortError,
 )
-"""Answers of a server that cannot write for now; a full disk has none of its own, only the word MISCONF."""
+"""Answers of a server that cannot do for now what was asked."""
+REFUSAL_WORDS = ("MISCONF", "NOGROUP")
+"""The same for answers without a class of their own: a full disk; a store that was emptied under us."""
 
 
 class Entry(NamedTuple):
@@ -102,7 +104,7 @@ def store_errors() -> Iterator[None]:
             f"redis: the connection was lost ({error}), expected the store to answer; waiting for its return"
         ) from error
     except redis.ResponseError as error:
-        if not isinstance(error, REFUSALS) and "MISCONF" not in str(error):
+        if not isinstance(error, REFUSALS) and not any(word in str(error) for word in REFUSAL_WORDS):
             raise
         raise StoreUnreachable(
             f"redis: the store refuses to write ({_reason(error)}), expected room in memory and on its "

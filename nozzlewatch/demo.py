@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.live import Live
 
 from detector.anomaly import Anomaly
-from ingest.errors import NozzlewatchError
+from ingest.errors import NozzlewatchError, UsageError
 from ingest.simulate.demo import demo_printers
 from ingest.simulate.farm import READY, TRUTH
 from ingest.stage import FAILED, FINE, STATUS_KEY
@@ -72,14 +72,26 @@ def demo(
 def _folder(wanted: Path | None) -> Iterator[Path]:
     """The folder of this demo: the wanted one is kept, a temporary one is removed."""
     if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        yield wanted.resolve()
+        yield _own(wanted).resolve()
         return
     temporary = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _own(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises UsageError where it holds other things.
+
+    A demo removes what an earlier one left, which it knows by its farm file.
+    """
+    farm = folder / "farm.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = farm.is_file() and farm.read_text(encoding="utf-8", errors="replace").startswith(FARM)
+    if any(folder.iterdir()) and not earlier:
+        raise UsageError(f"--dir {folder}: found a folder with other things, expected an empty or a new one")
+    return folder
 
 
 def _write_farm(where: Path, names: list[str]) -> Path:

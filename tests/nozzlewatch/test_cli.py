@@ -73,6 +73,7 @@ CASES = {
         ("found no line that a printer sent", "expected a log", "check that"),
     ),
     "two logs": Case("replay log:a.log log:b.log", 2, ("'log:a.log' and 'log:b.log'", "one by one")),
+    "a demo in a folder of other things": Case("demo --dir print", 2, ("--dir print", "expected an empty")),
     "a live source": Case("replay serial:/dev/ttyUSB0", 2, ("'serial:/dev/ttyUSB0'", "recorded sources")),
     "an unknown source": Case("replay imags:print", 2, ("found 'imags:print'", "did you mean images:print?")),
     "a speed that is none": Case(

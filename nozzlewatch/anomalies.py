@@ -18,8 +18,8 @@ from ingest.errors import UsageError
 from ingest.records import NS_PER_S
 from ingest.stage import FINE, StoreSource, report_errors, run_stage
 from nozzlewatch.follow import AnomalyTopic
-from nozzlewatch.output import write_json
-from sinks.anomaly_text import one_line, table, to_dict
+from nozzlewatch.output import print_anomalies, write_json
+from sinks.anomaly_text import one_line, to_dict
 from sinks.export import Format, export, format_of
 from sinks.read_log import read_anomalies
 from sinks.settings import load_settings
@@ -52,7 +52,7 @@ def list_(
         if json is not None:
             write_json(json, [to_dict(anomaly) for anomaly in found])
         else:
-            Console().print(table(found, title=f"{len(found)} anomalies"))
+            print_anomalies(Console(), found)
         return FINE
 
     raise typer.Exit(report_errors(work))

@@ -1,11 +1,18 @@
-"""Results for programs: JSON to a file or to standard output."""
+"""Results for programs, JSON to a file or to standard output, and for people, a table."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import tzinfo
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
+from detector.anomaly import Anomaly
 from ingest.errors import UsageError
+from sinks.anomaly_text import count_text, table
 from sinks.export import as_json
 
 
@@ -18,3 +25,9 @@ def write_json(where: str, value: object) -> None:
         Path(where).write_bytes(as_json(value))
     except OSError as error:
         raise UsageError(f"--json {where}: found {error.strerror}, expected a file to write") from error
+
+
+def print_anomalies(console: Console, anomalies: Sequence[Anomaly], zone: tzinfo | None = None) -> None:
+    """Print a table of anomalies, or in words that there is none."""
+    told = count_text(len(anomalies))
+    console.print(table(anomalies, zone, told) if anomalies else Text(told))

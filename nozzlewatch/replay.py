@@ -29,9 +29,8 @@ from ingest.stage import StoreSource
 from ingest.stream import ALERTS, LOG, drops
 from ingest.telemetry import TELEMETRY
 from ingest.worker import IngestWorker
-from nozzlewatch.output import write_json
+from nozzlewatch.output import print_anomalies, write_json
 from sinks.__main__ import run_all
-from sinks.anomaly_text import table as anomaly_table
 from sinks.consume import Plan, SinkWorker
 from sinks.parquet_log import LOCK, SCRATCH, ParquetLog
 from sinks.parquet_schema import ANOMALIES, SCORES
@@ -226,7 +225,7 @@ def tell(replayed: Replayed, json: str | None) -> None:
         write_json(json, msgspec.json.decode((replayed.out / "report.json").read_bytes()))
         return
     console = Console()
-    console.print(anomaly_table(replayed.anomalies, zone=UTC, title=f"{len(replayed.anomalies)} anomalies"))
+    print_anomalies(console, replayed.anomalies, UTC)
     console.print(Text(f"{replayed.windows} windows judged; left out: {left_out(replayed.counts)}"))
     console.print(Text(f"report: {replayed.out / 'report.html'}"))
 

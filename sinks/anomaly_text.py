@@ -111,6 +111,11 @@ def table(anomalies: Iterable[Anomaly], zone: tzinfo | None = None, title: str |
     return drawn
 
 
+def count_text(number: int) -> str:
+    """How many, in words: "no anomaly", "1 anomaly", "3 anomalies"."""
+    return {0: "no anomaly", 1: "1 anomaly"}.get(number, f"{number} anomalies")
+
+
 def to_dict(anomaly: Anomaly) -> dict[str, object]:
     """What JSON holds of an anomaly: every field, times also as ISO text (``onset`` beside ``onset_ns``)."""
     fields: dict[str, object] = msgspec.to_builtins(anomaly)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -41,6 +42,8 @@ class IngestWorker:
         self.feeds = [Feed(printer, timing, farm.path.parent) for printer in farm.printers]
         self._source, self._speed = source, speed
         self._stores = source.open()
+        # Threads take turns: redis-py's client raises whatever comes when it is closed while one uses it.
+        self._in_use = threading.Lock()
         self._writer = WindowWriter(self._stores, farm.table.shards)
         for feed in self.feeds:
             now = time.time_ns() // farm.span_ns
@@ -127,7 +130,8 @@ class IngestWorker:
 
     def _backlog(self, printer: str) -> int:
         try:
-            return self._writer.backlog(printer)
+            with self._in_use:
+                return self._writer.backlog(printer)
         except StoreUnreachable:
             return 0  # the writer meets the same trouble and deals with it
 
@@ -158,13 +162,12 @@ class IngestWorker:
                 return
 
     def _reopen(self) -> None:
-        try:
-            stores = self._source.try_open()
-            self._writer.reopen(stores)
-        except StoreUnreachable:
-            return
-        self._stores.close()
-        self._stores = stores
+        with contextlib.suppress(StoreUnreachable):
+            stores = self._source.open(limit_s=0)
+            with self._in_use:
+                self._writer.reopen(stores)
+                self._stores.close()
+                self._stores = stores
 
     async def _keep_telling(self) -> None:
         while True:
@@ -178,15 +181,19 @@ class IngestWorker:
     def _tell(self) -> None:
         """Publish how every printer is, and add what was dropped to the counts that everybody sees."""
         try:
-            for feed in self.feeds:
-                counts = Counter(feed.counts()) + Counter(windows_unwritten=self._dropped[feed.name])
-                publish_status(self._stores, self._status(feed, dict(counts)))
-                new = counts - self._told.get(feed.name, Counter())
-                self._writer.count_drops(feed.name, new.items())
-                self._told[feed.name] = counts
-            publish_status(self._stores, self._own_status())
+            with self._in_use:
+                for feed in self.feeds:
+                    self._tell_of(feed)
+                publish_status(self._stores, self._own_status())
         except StoreUnreachable:
             log.debug("no status this time: the store is away")
+
+    def _tell_of(self, feed: Feed) -> None:
+        counts = Counter(feed.counts()) + Counter(windows_unwritten=self._dropped[feed.name])
+        publish_status(self._stores, self._status(feed, dict(counts)))
+        new = counts - self._told.get(feed.name, Counter())
+        self._writer.count_drops(feed.name, new.items())
+        self._told[feed.name] = counts
 
     def _status(self, feed: Feed, counts: dict[str, int]) -> Status:
         return Status(

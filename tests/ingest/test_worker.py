@@ -257,6 +257,32 @@ def test_a_live_printers_windows_are_dropped_and_counted_while_the_store_stays_a
         live.close()
 
 
+def test_stores_are_not_closed_under_somebody_who_uses_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in(monkeypatch)
+    live = Ingesting(tmp_path, 'telemetry = "fake:port"')
+    try:
+        worker = Watched(live.farm, StoreSource(live.farm), speed=None)
+        errors: list[Exception] = []
+
+        def tell() -> None:
+            try:
+                for _ in range(200):
+                    worker._tell()
+            except Exception as error:
+                errors.append(error)
+
+        telling = threading.Thread(target=tell)
+        telling.start()
+        while telling.is_alive():
+            worker._reopen()
+        assert errors == []
+        worker._stores.close()
+    finally:
+        live.owner.close()
+
+
 def missing(windows: list[Window]) -> int:
     """How many windows lack between the first and the last one."""
     return windows[-1].index - windows[0].index + 1 - len(windows)

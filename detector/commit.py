@@ -16,7 +16,7 @@ import redis
 from msgspec import Struct, field
 
 from detector.anomaly import Anomaly, Scores
-from detector.state import HORIZON, Context, PrinterMemory, PrinterState
+from detector.state import HORIZON, Context, Memories, PrinterMemory, PrinterState
 from features.sequence import History
 from ingest.errors import Fenced, RecordError, StoreError, StoreUnreachable
 from ingest.records import decode, encode
@@ -114,18 +114,17 @@ class ShardOwner:
         )
 
 
-def load_memories(events: redis.Redis, shard: int) -> dict[str, PrinterMemory]:
+def load_memories(events: redis.Redis, shard: int) -> Memories:
     """Every printer of a shard as its last committed detector left it. Frames are not needed for it."""
-    memories: dict[str, PrinterMemory] = {}
+    memories = Memories()
     with store_errors():
         states = cast(dict[bytes, bytes], events.hgetall(key("state", shard)))
         rows = cast(list[tuple[bytes, dict[bytes, bytes]]], events.xrange(key("context", shard)))
     for printer, data in states.items():
-        memory = memories[printer.decode()] = PrinterMemory(printer.decode())
-        memory.state = _state(printer.decode(), data, key("state", shard))
+        memories[printer.decode()].state = _state(printer.decode(), data, key("state", shard))
     for entry_id, fields in rows:
         window = decode(fields[DATA], Context).window
-        memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
+        memory = memories[window.printer]
         if memory.history.windows and window.index <= memory.history.newest.index:
             memory.history = History(HORIZON)  # the clock was set back between two jobs
         memory.history.push(window)

@@ -11,8 +11,7 @@ from msgspec import Meta, Struct
 
 from detector.anomaly import Kind
 from detector.episodes import POLICIES, KindPolicy
-from ingest.errors import FarmFileError
-from ingest.farm import Farm, read_farm
+from ingest.farm import Farm, read_farm, without_mistakes
 from ingest.table import check_table, shown, unknown_key
 
 
@@ -28,7 +27,7 @@ class DetectorTable(Struct, frozen=True):
 
     device: Annotated[str, Meta(pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda")] = "auto"
     # More than one thread pays off only for many printers on many idle cores: the batches are small, and
-    # threads that wait for each other on busy cores made encoding ten times slower (docs/findings.md).
+    # on busy cores the threads of one batch wait for each other.
     threads: Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")] = 1
 
 
@@ -47,11 +46,7 @@ class DetectorSettings(Struct, frozen=True):
 
 def load_settings(path: Path) -> DetectorSettings:
     """Read a farm file. Raises FarmFileError with all mistakes in ingest's and the detector's tables."""
-    mistakes: list[str] = []
-    settings = read_settings(path, mistakes)
-    if settings is None or mistakes:
-        raise FarmFileError(mistakes)
-    return settings
+    return without_mistakes(read_settings, path)
 
 
 def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:

@@ -62,3 +62,11 @@ class PrinterMemory:
         """Note where the newest window's context was written."""
         self.context_ids.append(context_id)
         del self.context_ids[:-capacity]
+
+
+class Memories(dict[str, PrinterMemory]):
+    """The printers of a shard by name; one that is asked for the first time begins with nothing."""
+
+    def __missing__(self, printer: str) -> PrinterMemory:
+        memory = self[printer] = PrinterMemory(printer)
+        return memory

@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from detector.commit import Batch, ShardOwner, context_floor, load_memories
 from detector.frames import FrameLoader, Picture
 from detector.judge import Judge
-from detector.state import Context, PrinterMemory
+from detector.state import Context, Memories
 from ingest.errors import RecordError
 from ingest.records import STEPS_PER_WINDOW, Health, Status, Window, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import DETECTOR, Entry, Reader, count_drops, ensure_groups, key, store_errors, trim
+from ingest.stream import DETECTOR, Entry, Reader, ensure_groups, key, trim_counted
 
 log = logging.getLogger("nozzlewatch.detector")
 
@@ -98,12 +98,12 @@ class Session:
     def _judge_into(
         self,
         batch: Batch,
-        memories: dict[str, PrinterMemory],
+        memories: Memories,
         entry: Entry,
         window: Window,
         picture: Picture,
     ) -> None:
-        memory = memories.setdefault(window.printer, PrinterMemory(window.printer))
+        memory = memories[window.printer]
         if window.index <= memory.last_index:
             if window.job == memory.state.job:
                 batch.drops["windows_duplicate"] += 1
@@ -138,11 +138,8 @@ class Session:
         if time.monotonic() - self._trimmed_s < TRIM_EVERY_S:
             return
         self._trimmed_s = time.monotonic()
-        for stream, shard in zip(self._streams, self._owners, strict=True):
-            lost = trim(self._stores.events, stream)
-            if lost:
-                with store_errors():
-                    count_drops(self._stores.events, shard, "windows_unread", lost)
+        for stream in self._streams:
+            trim_counted(self._stores.events, stream)
 
 
 class DetectorWorker:

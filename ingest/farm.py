@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -26,9 +26,13 @@ from ingest.telemetry import TELEMETRY
 SECTIONS = ("farm", "printers", "kinds", "detector", "log", "alerts")
 """All tables of a farm file; those after ``printers`` belong to the later stages."""
 
+SOURCES: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
+"""Every kind of source that an address can name."""
+
 NAME = re.compile(r"[\w .+#()-]{1,64}")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "unix://")
 
+T = TypeVar("T")
 Name = Annotated[str, Meta(description="a name of 1 to 64 letters, digits, spaces and _-.+#()")]
 
 
@@ -75,11 +79,16 @@ class Farm(Struct, frozen=True):
 
 def load_farm(path: Path) -> Farm:
     """Read a farm file. Raises FarmFileError with all mistakes in the tables that ingest owns."""
+    return without_mistakes(read_farm, path)
+
+
+def without_mistakes(read: Callable[[Path, list[str]], T | None], path: Path) -> T:
+    """What ``read`` makes of a farm file. Raises FarmFileError with all mistakes that it notes."""
     mistakes: list[str] = []
-    farm = read_farm(path, mistakes)
-    if farm is None or mistakes:
+    found = read(path, mistakes)
+    if found is None or mistakes:
         raise FarmFileError(mistakes)
-    return farm
+    return found
 
 
 def read_farm(path: Path, mistakes: list[str]) -> Farm | None:

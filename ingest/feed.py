@@ -45,7 +45,6 @@ class Feed:
         self.telemetry = open_telemetry(printer.telemetry, printer.name, base) if printer.telemetry else None
         self.health, self.detail = Health.OK, ""
         self._lost: dict[str, str] = {}  # live sources that are away, with what they said last
-        self._timing = timing
         live = not self.recorded
         self.aligner = Aligner(
             printer.name,

@@ -47,10 +47,6 @@ class StoreSource:
         """Connections to both stores. Raises StoreUnreachable where they do not answer within ``limit_s``."""
         return wait_for_stores(self.urls, limit_s=limit_s)
 
-    def try_open(self) -> Stores:
-        """Connections to both stores, or StoreUnreachable at once."""
-        return open_stores(self.urls())
-
     def attach(self) -> Stores:
         """Connections to stores that run already. Raises StoreUnreachable: one who looks on starts none."""
         return open_stores(self.embedded.urls() if self.embedded is not None else self.urls())

@@ -58,8 +58,13 @@ class Entry(NamedTuple):
     data: bytes | None
 
     @property
+    def name(self) -> str:
+        """What the stream holds: windows, scores, anomalies."""
+        return name_and_shard(self.stream)[0]
+
+    @property
     def shard(self) -> int:
-        return int(self.stream.rpartition("{")[2].rstrip("}"))
+        return name_and_shard(self.stream)[1]
 
 
 def shard_of(printer: str, shards: int) -> int:
@@ -70,6 +75,12 @@ def shard_of(printer: str, shards: int) -> int:
 def key(name: str, shard: int) -> str:
     """The key of a shard's stream or hash, for instance ``nw:windows:{3}``."""
     return f"nw:{name}:{{{shard}}}"
+
+
+def name_and_shard(stream: str) -> tuple[str, int]:
+    """What ``key`` was made of."""
+    _, name, shard = stream.split(":")
+    return name, int(shard.strip("{}"))
 
 
 def frame_key(shard: int, printer: str, captured_ns: int) -> str:
@@ -219,10 +230,19 @@ def trim(
         return events.xtrim(stream, maxlen=max_len, approximate=False) if excess > 0 else 0
 
 
+def trim_counted(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> None:
+    """``trim``, with what is lost by it added to the shard's drops."""
+    lost = trim(events, stream, max_len)
+    if lost:
+        name, shard = name_and_shard(stream)
+        with store_errors():
+            count_drops(events, shard, f"{name}_unread", lost)
+
+
 def _kept_from(events: redis.Redis, stream: str, keep_s: Mapping[str, float]) -> str:
     """The id from which on entries are too young to go, by the server's clock, which makes the ids."""
     seconds, microseconds = events.time()
-    age_s = keep_s.get(stream.split(":")[1], 0.0)
+    age_s = keep_s.get(name_and_shard(stream)[0], 0.0)
     return f"{max(0, seconds * 1000 + microseconds // 1000 - int(age_s * 1000))}-0"
 
 

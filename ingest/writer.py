@@ -20,7 +20,7 @@ from ingest.stream import (
     key,
     shard_of,
     store_errors,
-    trim,
+    trim_counted,
 )
 
 FRAME_TTL_S = 600
@@ -120,13 +120,8 @@ class WindowWriter:
             length = int(pipe.execute()[-1])
         self._last.update({window.printer: window.index for window in windows})
         if length > self._max_len:
-            self._drop_oldest(shard, stream)
-
-    def _drop_oldest(self, shard: int, stream: str) -> None:
-        """The last resort, when no detector reads for long: the oldest windows go, and are counted."""
-        lost = trim(self._stores.events, stream, self._max_len)
-        if lost:
-            count_drops(self._stores.events, shard, "windows_unread", lost)
+            # The last resort, when no detector reads for long: the oldest windows go, and are counted.
+            trim_counted(self._stores.events, stream, self._max_len)
 
 
 def read_frames(frames: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:

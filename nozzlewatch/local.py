@@ -15,14 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from ingest.cameras import CAMERAS
 from ingest.errors import NozzlewatchError, StoreUnreachable
-from ingest.farm import PrinterTable
-from ingest.sources import Source
+from ingest.farm import SOURCES, PrinterTable
 from ingest.stage import FAILED, FINE, WRONG_USE, StoreSource, data_folder
 from ingest.store import Stores, start_child
 from ingest.stream import GROUPS, backlog, key
-from ingest.telemetry import TELEMETRY
 from sinks.settings import load_settings
 
 log = logging.getLogger("nozzlewatch")
@@ -179,8 +176,7 @@ class LocalFarm:
 
 def is_recorded(printer: PrinterTable) -> bool:
     """Whether a printer's sources are recordings: a farm file mixes them with live ones for no printer."""
-    kinds: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
-    return kinds[(printer.camera or printer.telemetry).partition(":")[0]].recorded
+    return SOURCES[(printer.camera or printer.telemetry).partition(":")[0]].recorded
 
 
 def watch(path: Path, stop: threading.Event, *, speed: float = 1.0, debug: bool = False) -> int:

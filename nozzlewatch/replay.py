@@ -22,12 +22,11 @@ from detector.settings import DetectorSettings, DetectorTable, Reaction
 from ingest.__main__ import raise_where_down
 from ingest.cameras import CAMERAS
 from ingest.errors import SourceError, UsageError
-from ingest.farm import Farm, FarmTable, PrinterTable
+from ingest.farm import SOURCES, Farm, FarmTable, PrinterTable
 from ingest.feed import job_of
-from ingest.sources import Source, parse_address
+from ingest.sources import parse_address
 from ingest.stage import StoreSource
 from ingest.stream import ALERTS, LOG, drops
-from ingest.telemetry import TELEMETRY
 from ingest.worker import IngestWorker
 from nozzlewatch.output import print_anomalies, write_json
 from sinks.__main__ import run_all
@@ -57,8 +56,7 @@ def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
     Raises UsageError for other combinations and for an address that makes no sense.
     """
     found: dict[str, str] = {}
-    every: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
-    recorded = {name: kind for name, kind in every.items() if kind.recorded}
+    recorded = {name: kind for name, kind in SOURCES.items() if kind.recorded}
     for source in sources:
         what = "camera" if source.partition(":")[0] in CAMERAS else "telemetry"
         try:

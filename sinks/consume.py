@@ -20,7 +20,7 @@ from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim
+from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim_counted
 from sinks.errors import SinkError
 from sinks.sink import Delivered, Sink
 
@@ -197,7 +197,7 @@ class _Session:
         return [one for entry in entries for one in self._decode_one(entry)]
 
     def _decode_one(self, entry: Entry) -> Iterator[Delivered[Scores | Anomaly]]:
-        name = entry.stream.split(":")[1]
+        name = entry.name
         if entry.data is None:
             with store_errors():
                 count_drops(self._events, entry.shard, f"{name}_trimmed")
@@ -215,12 +215,7 @@ class _Session:
 
     def _trim(self) -> None:
         for stream in self._streams:
-            lost = trim(self._events, stream)
-            if lost:
-                with store_errors():
-                    count_drops(
-                        self._events, Entry(stream, "", None).shard, f"{stream.split(':')[1]}_unread", lost
-                    )
+            trim_counted(self._events, stream)
 
 
 class SentInStore:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from detector.settings import DetectorSettings, read_settings
-from ingest.errors import FarmFileError
+from ingest.farm import without_mistakes
 from ingest.table import check_table
 from sinks.channels import CHANNELS, Channel, redact
 from sinks.errors import ChannelError
@@ -48,10 +48,13 @@ class SinkSettings(Struct, frozen=True):
 
 def load_settings(path: Path) -> SinkSettings:
     """Read a whole farm file. Raises FarmFileError with all mistakes of all stages."""
-    mistakes: list[str] = []
+    return without_mistakes(_read, path)
+
+
+def _read(path: Path, mistakes: list[str]) -> SinkSettings | None:
     detector = read_settings(path, mistakes)
     if detector is None:
-        raise FarmFileError(mistakes)
+        return None
     tables, where = detector.farm.tables, path.name
     log = check_table(tables.get("log", {}), LogTable, f"{where}: log", mistakes) or LogTable()
     alerts = _alerts(tables.get("alerts", {}), f"{where}: alerts", mistakes)
@@ -60,8 +63,6 @@ def load_settings(path: Path) -> SinkSettings:
         settings.channels()
     except ChannelError as error:
         mistakes.append(f"{where}: alerts: {error}")
-    if mistakes:
-        raise FarmFileError(mistakes)
     return settings
 
 

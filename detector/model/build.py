@@ -20,7 +20,7 @@ def build_encoder(device: str = "auto") -> FrameEncoder:
     with torch.device("meta"):  # no memory, and no draw from torch's own randomness
         encoder = FrameEncoder().eval()
     initialise(encoder.to_empty(device="cpu"), SEED)
-    # Channels last: half the time per frame on a CPU (docs/findings.md).
+    # Channels last: convolutions on a CPU take less time so.
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return encoder.to(choose_device(device))
 

@@ -15,7 +15,7 @@ from features.frame import Picture, to_batch
 Embeddings: TypeAlias = npt.NDArray[np.float16]
 
 SIDE = 128
-"""Side of the frames that it reads, pixels: a third of the cost of 224 (docs/findings.md)."""
+"""Side of the frames that it reads, pixels: less than half the cost of 224 (``make bench``)."""
 TAP, TAP_CHANNELS = 1, 64
 """The pooled layer, the first convolution: the maxima behind it make noise and a pixel's growth of the part
 jump, and with random weights deeper layers see less of a mess (docs/findings.md)."""
@@ -25,10 +25,7 @@ CELL_DIM = 8
 """Numbers kept of each cell: so few that a past of frames fits in a print's state."""
 EMBEDDING_DIM = GRID * GRID * CELL_DIM
 CHUNK = 4
-"""Frames that go through the network at once, always: kernels, and so the last bits, depend on this number.
-
-On one core 1 to 8 cost the same per frame within noise, 16 more (docs/findings.md).
-"""
+"""Frames that go through the network at once, always: kernels, and so the last bits, depend on it."""
 
 
 class Fire(nn.Module):

@@ -25,10 +25,12 @@ from ingest.records import (
     Frame,
     Mark,
     Reading,
+    SerialLine,
     Window,
     WindowEvent,
     frame_ref,
 )
+from ingest.sources import Item
 from ingest.writer import Captured
 
 COUNTED_COLUMNS = [CHANNEL[name] for name in sorted(COUNTED)]
@@ -73,8 +75,10 @@ class Aligner:
         self._seen: set[tuple[str, int, float | str]] = set()
         self._offsets_ns: dict[str, int] = {}
 
-    def add(self, item: Frame | Reading | Event, now_ns: int, *, estimated: bool = False) -> None:
+    def add(self, item: Item, now_ns: int, *, estimated: bool = False) -> None:
         """Take an item that arrived at ``now_ns``; ``estimated`` says that its time is only estimated."""
+        if isinstance(item, SerialLine):
+            return  # recordings keep it; a window holds what it tells
         source = "camera" if isinstance(item, Frame) else "telemetry"
         at_ns = self._anchor(source, item.captured_ns if isinstance(item, Frame) else item.at_ns, now_ns)
         index = at_ns // self._timing.span_ns

@@ -7,7 +7,8 @@
     ├── SourceError            a camera or a printer
     │   ├── SourceNotFound     what the source's address names is not there, or holds nothing to read
     │   ├── CameraUnreachable
-    │   └── PrinterUnreachable
+    │   ├── PrinterUnreachable
+    │   └── CommandFailed      a printer did not do what it was asked to
     └── StoreError             Redis or the embedded Valkey
         ├── StoreUnreachable
         └── Fenced             another process has taken this shard over
@@ -50,6 +51,10 @@ class CameraUnreachable(SourceError):
 
 class PrinterUnreachable(SourceError):
     """A printer's port has given up for now; its caller decides when to try again."""
+
+
+class CommandFailed(SourceError):
+    """A printer refused a command, or did not confirm it in time."""
 
 
 class StoreError(NozzlewatchError):

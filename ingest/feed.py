@@ -17,13 +17,12 @@ from ingest.cameras import open_camera
 from ingest.clock import AnchoredClock
 from ingest.errors import CameraUnreachable, PrinterUnreachable, SourceError
 from ingest.farm import PrinterTable
-from ingest.records import NS_PER_S, Event, Frame, Health, Reading
-from ingest.sources import Camera, Telemetry
+from ingest.records import NS_PER_S, Frame, Health
+from ingest.sources import Camera, Item, Telemetry
 from ingest.telemetry import open_telemetry
 from ingest.writer import Captured
 
 log = logging.getLogger("nozzlewatch.ingest")
-Item = Frame | Reading | Event
 Emit = Callable[[Sequence[Captured]], Awaitable[None]]
 
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0

@@ -42,6 +42,11 @@ CHANNELS: tuple[str, ...] = (
     "resends",  # resend requests and line errors: counted per step
     "garbled",  # lines that no firmware sends: counted per step
     "lines",  # all lines received: counted per step
+    "feed_mm_s",  # speed that the G-code asks for, with M220
+    "extrusion_mm_s",  # filament that the G-code pushes per second, with M221; negative while it retracts
+    "layer",  # number of the layer, from 0
+    "progress",  # share of the job that is done, 0..1
+    "melt_w",  # heat that the extruded filament takes, W
 )
 """Columns of ``Window.sensors``. New ones are appended at the end, so that old windows stay readable."""
 
@@ -99,6 +104,9 @@ class EventKind(StrEnum):
     FILAMENT_CHANGE = "filament_change"  # M600
     DISCONNECTED = "disconnected"
     UNRECORDED = "unrecorded"  # what follows was not recorded: silence from here on means nothing
+    JOB_STARTED = "job_started"  # a print begins; the text is its name, "" where nobody tells it
+    JOB_ENDED = "job_ended"  # the print is over, well or not; the text says how
+    FIRMWARE = "firmware"  # what M115 or a service says of itself
 
 
 class Event(Record, frozen=True, kw_only=True):
@@ -108,6 +116,15 @@ class Event(Record, frozen=True, kw_only=True):
     at_ns: int
     kind: EventKind
     text: str = ""
+
+
+class SerialLine(Record, frozen=True, kw_only=True):
+    """One raw line of serial traffic, without its line end; for recordings, no window holds it."""
+
+    printer: str
+    at_ns: int
+    text: str
+    sent: bool = False  # True: a host said it to the printer
 
 
 class WindowEvent(NamedTuple):
@@ -131,6 +148,7 @@ class Mark(IntFlag):
     GAP = 64  # windows before this one were not emitted: nothing was known of them
     CLOCK_JUMP = 128  # a source's clock jumped and was anchored anew
     TIME_ESTIMATED = 256  # the source has no clock of its own: times are estimated from its lines
+    CAMERA_FROZEN = 512  # the camera sends the very same bytes again and again
 
 
 class Window(Record, frozen=True, kw_only=True):
@@ -188,6 +206,47 @@ class Status(Record, frozen=True, kw_only=True):
     printer: str | None = None
     detail: str = ""
     counts: dict[str, int] = msgspec.field(default_factory=dict)  # windows, drops by reason, …
+
+
+class Action(StrEnum):
+    """What can be asked of a printer."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+class Command(Record, frozen=True, kw_only=True):
+    """Something asked of a printer, on ``nw:commands:{shard}``; carried out at most once."""
+
+    id: str  # chosen by who asks; an id seen before is not carried out again
+    printer: str
+    action: Action
+    asked_ns: int
+    expires_ns: int  # not begun later than this
+    by: str = ""  # who asks: a user, a rule
+    reason: str = ""
+
+
+class Outcome(StrEnum):
+    """How a command ended."""
+
+    DONE = "done"  # confirmed by the printer's own answer
+    FAILED = "failed"  # the printer refused, or did not confirm in time
+    EXPIRED = "expired"  # too old when its turn came: nothing was sent
+    REFUSED = "refused"  # cannot be done at all: no such printer, no way to tell it
+    UNKNOWN = "unknown"  # begun by a process that died: it may have reached the printer, or not
+
+
+class CommandResult(Record, frozen=True, kw_only=True):
+    """What became of a command, on ``nw:command-results:{shard}``."""
+
+    id: str
+    printer: str
+    action: Action
+    at_ns: int
+    outcome: Outcome
+    detail: str = ""
 
 
 T = TypeVar("T", bound=Record)

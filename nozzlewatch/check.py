@@ -11,7 +11,8 @@ from typing import NamedTuple, cast
 from ingest.cameras import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
-from ingest.records import COUNTED, Event, Frame, Reading
+from ingest.records import COUNTED, Frame, Reading
+from ingest.sources import TelemetryItem
 from ingest.stage import StoreSource, data_folder
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
@@ -91,7 +92,7 @@ async def _first(items: AsyncIterator[Frame], address: str) -> Frame:
 
 
 async def _until_temperature(
-    items: AsyncIterator[Reading | Event], address: str, values: dict[str, float]
+    items: AsyncIterator[TelemetryItem], address: str, values: dict[str, float]
 ) -> None:
     async for item in _limited(items, address):
         if isinstance(item, Reading):

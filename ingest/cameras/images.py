@@ -21,7 +21,7 @@ from typing import ClassVar, TypeAlias
 from ingest.cameras.jpeg import MAX_BYTES, jpeg_size, to_jpeg
 from ingest.errors import SourceError, SourceNotFound
 from ingest.records import NS_PER_S, Frame
-from ingest.sources import Address, option_number
+from ingest.sources import Address, BaseSource, option_number
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class LeftOut(Counter[str]):
             log.warning("%s: left out %s (%s); further ones are only counted", self._source, what, reason)
 
 
-class ImageFolder:
+class ImageFolder(BaseSource):
     """The pictures of a folder in the order of their times; a JPEG's bytes go out untouched.
 
     Left out and counted: ``corrupt``, ``too_large`` (see ingest.cameras.jpeg), ``duplicate`` (a time that was
@@ -76,17 +76,11 @@ class ImageFolder:
     }
 
     def __init__(self, address: Address, printer: str) -> None:
-        self.time_estimated = False
-        self._address = address
-        self._printer = printer
+        super().__init__(address, printer)
         self._fps = option_number(address, "fps", DEFAULT_FPS, low=FPS_LOW, high=FPS_HIGH)
         self._start_ns = option_start_ns(address)
-        self._left_out = LeftOut(str(address))
+        self._counts = self._left_out = LeftOut(str(address))
         self.time_estimated = False  # known when the names have been read
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        return self._left_out
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield each usable picture once. Raises SourceNotFound, and SourceError for a CSV that is none."""

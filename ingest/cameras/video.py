@@ -26,7 +26,7 @@ from ingest.cameras.images import (
 from ingest.cameras.jpeg import MAX_PIXELS
 from ingest.errors import SourceError, SourceNotFound
 from ingest.records import Frame
-from ingest.sources import Address, option_number
+from ingest.sources import Address, BaseSource, option_number
 
 QUALITY_VIDEO = 90
 """JPEG quality of sampled frames: video has lost more than this already."""
@@ -35,7 +35,7 @@ JITTER_MS = 1.0
 """Containers round timestamps to their own clock (1 ms in Matroska): a frame this early is still on time."""
 
 
-class VideoFile:
+class VideoFile(BaseSource):
     """Samples a video at ``fps`` by its own timestamps; a frame's time is ``start`` plus its position.
 
     OpenCV does not tell when a video was made, so ``start`` is the documented epoch unless the address
@@ -49,17 +49,11 @@ class VideoFile:
     }
 
     def __init__(self, address: Address, printer: str) -> None:
-        self.time_estimated = "start" not in address.options
-        self._address = address
-        self._printer = printer
+        super().__init__(address, printer)
         self._fps = option_number(address, "fps", DEFAULT_FPS, low=FPS_LOW, high=FPS_HIGH)
         self._start_ns = option_start_ns(address)
-        self._left_out = LeftOut(str(address))
+        self._counts = self._left_out = LeftOut(str(address))
         self.time_estimated = "start" not in address.options
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        return self._left_out
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield the sampled frames to the video's end. Raises SourceNotFound, SourceError for no video."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import ClassVar
 
 from ingest.clock import AnchoredClock
 from ingest.errors import CameraUnreachable
 from ingest.records import NS_PER_S, Frame
-from ingest.sources import Address, option_number
+from ingest.sources import Address, BaseSource, option_number
 
 GREETING = struct.Struct(">4sHH")  # magic, width, height
 LENGTH = struct.Struct(">I")
@@ -26,25 +25,20 @@ EARLY_SHARE = 0.5  # a frame that comes this much of an interval early is still 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
-class SimulatedCamera:
-    """``simulated:PATH_TO_UNIX_SOCKET``: the pictures that the simulator pushes, ``fps`` of them at most."""
+class SimulatedCamera(BaseSource):
+    """``simulated:PATH_TO_UNIX_SOCKET``: the pictures that the simulator pushes, ``fps`` of them at most.
+
+    ``counts``: ``corrupt``, no whole JPEG; ``thinned``, beyond ``fps``.
+    """
 
     recorded: ClassVar[bool] = False
     options: ClassVar[Mapping[str, str]] = {"fps": "at most so many frames per second are kept"}
-    time_estimated = False
 
     def __init__(self, address: Address, printer: str) -> None:
-        self._address = address
-        self._printer = printer
+        super().__init__(address, printer)
         fps = option_number(address, "fps", math.inf, low=0.001, high=MAX_FPS)
         self._interval_ns = int(NS_PER_S / fps)  # 0 where every picture is wanted
         self._next_ns = 0
-        self._counts: Counter[str] = Counter()
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """``corrupt``: no whole JPEG; ``thinned``: beyond ``fps``."""
-        return self._counts
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield frames as they come. Raises CameraUnreachable where nobody serves, or no longer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import date, datetime
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import ClassVar
 
 from ingest.errors import SourceError, SourceNotFound
 from ingest.records import EventKind
-from ingest.sources import Address, TelemetryItem
+from ingest.sources import Address, BaseSource, TelemetryItem
 from ingest.telemetry.items import to_items
 from ingest.telemetry.lines import LineCutter
 from ingest.telemetry.log_formats import LogFormat, recognise
@@ -32,7 +31,7 @@ _EXPECTED = (
 )
 
 
-class LogFile:
+class LogFile(BaseSource):
     """``log:PATH?start=2024-05-01T12:00:00Z``: readings and events from a log of serial traffic.
 
     The format is recognised by content. Stamps without a time zone are read as UTC. ``start`` gives what
@@ -46,16 +45,9 @@ class LogFile:
     options: ClassVar[Mapping[str, str]] = {"start": "ISO 8601 day or moment of the first line, UTC"}
 
     def __init__(self, address: Address, printer: str) -> None:
-        self.time_estimated = False
-        self._address = address
+        super().__init__(address, printer)
         self._path = Path(address.where)
-        self._printer = printer
         self._start = _start(address)
-        self._counts: Counter[str] = Counter()
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        return self._counts
 
     async def items(self) -> AsyncIterator[TelemetryItem]:
         log = self._recognised()(self._start)

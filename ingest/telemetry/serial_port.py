@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import termios
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +15,7 @@ import serial
 from ingest.clock import AnchoredClock
 from ingest.errors import PrinterUnreachable
 from ingest.records import NS_PER_S, Event, EventKind
-from ingest.sources import Address, TelemetryItem, option_number
+from ingest.sources import Address, BaseSource, TelemetryItem, option_number
 from ingest.telemetry.items import to_items
 from ingest.telemetry.lines import LineCutter
 from ingest.telemetry.marlin import Line, Parsed, decode, parse
@@ -32,7 +31,7 @@ REPORT_YOURSELF = b"M155 S1\n"
 REPORT_NOW = b"M105\n"
 
 
-class SerialPort:
+class SerialPort(BaseSource):
     """``serial:/dev/ttyUSB0?baud=115200&poll=2``: a printer on a port, as live as it gets.
 
     Asks for reports once a second (``M155 S1``) when it opens and after every ``start`` of the firmware, and
@@ -49,19 +48,13 @@ class SerialPort:
     }
 
     def __init__(self, address: Address, printer: str) -> None:
-        self.time_estimated = False
+        super().__init__(address, printer)
         self._path = address.where
-        self._printer = printer
         self._baud = int(option_number(address, "baud", DEFAULT_BAUD, low=LOWEST_BAUD, high=HIGHEST_BAUD))
         poll_s = option_number(address, "poll", DEFAULT_POLL_S, low=SHORTEST_POLL_S, high=LONGEST_POLL_S)
         self._poll_ns = int(poll_s * NS_PER_S)
-        self._counts: Counter[str] = Counter()
         self._first = True  # the next line is the first one since the port opened
         self._heard_ns = 0  # the last report, busy line or question
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        return self._counts
 
     async def items(self) -> AsyncIterator[TelemetryItem]:
         """As ``Telemetry.items``. A port that vanishes gives a last event DISCONNECTED, then raises."""

@@ -7,11 +7,14 @@ farm file allows). What arrives after its window was closed is left out and coun
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ingest.jobs import Change
 from ingest.marks import Marker
 from ingest.records import (
     CHANNEL,
@@ -47,6 +50,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     span_ns: int = NS_PER_S
     lateness_ns: int = 2 * NS_PER_S  # how long a window stays open for late items
     early_ns: int = 2 * NS_PER_S  # how far an item may be ahead of its arrival
+    camera_delay_ns: int = 0  # how long a picture is under way before its source can stamp it
+    telemetry_delay_ns: int = 0  # likewise what the printer says
 
 
 class _Cell:
@@ -65,8 +70,10 @@ class Aligner:
 
     def __init__(self, printer: str, job: str, timing: Timing, *, camera: bool, telemetry: bool) -> None:
         self.counts: Counter[str] = Counter()
-        self.job = job
+        self._job, self._idle = job, False
+        self._changes: list[Change] = []  # of the job, for windows that are not out yet
         self._printer, self._timing = printer, timing
+        self._delays_ns = {"camera": timing.camera_delay_ns, "telemetry": timing.telemetry_delay_ns}
         self._marker = Marker(timing.span_ns, camera=camera, telemetry=telemetry)
         self._cells: dict[int, _Cell] = {}
         self._next: int | None = None  # index of the next window to emit
@@ -91,6 +98,10 @@ class Aligner:
             if estimated:
                 self._marker.mark_next(index, Mark.TIME_ESTIMATED)
 
+    def change_job(self, change: Change) -> None:
+        """From the window that holds ``change.at_ns`` on, windows carry another job or are idle."""
+        insort(self._changes, change._replace(at_ns=self._own_ns("telemetry", change.at_ns)))
+
     def begin(self, now_ns: int) -> None:
         """A live print begins now, even if its sources say nothing: their silence is to be told."""
         if self._next is None:
@@ -107,14 +118,17 @@ class Aligner:
 
     def _anchor(self, source: str, at_ns: int, now_ns: int) -> int:
         """The item's time on our axis; a clock that was set is anchored to the arrival and counted."""
-        anchored = at_ns + self._offsets_ns.get(source, 0)
+        anchored = self._own_ns(source, at_ns)
         ahead = anchored - now_ns
         if -JUMP_NS <= ahead <= self._timing.early_ns:
             return anchored
-        self._offsets_ns[source] = now_ns - at_ns
+        self._offsets_ns[source] = now_ns - at_ns + self._delays_ns[source]
         self.counts[f"clock_jump_{source}"] += 1
         self._marker.mark_next(now_ns // self._timing.span_ns, Mark.CLOCK_JUMP)
-        return now_ns
+        return self._own_ns(source, at_ns)
+
+    def _own_ns(self, source: str, at_ns: int) -> int:
+        return at_ns + self._offsets_ns.get(source, 0) - self._delays_ns[source]
 
     def _reopen(self, index: int) -> bool:
         """Before the first window is out, an older item may still begin the print."""
@@ -143,8 +157,8 @@ class Aligner:
         match item:
             case Frame():
                 self.counts["frames_skipped"] += cell.frame is not None
-                if cell.frame is None or item.captured_ns > cell.frame.captured_ns:
-                    cell.frame = item
+                if cell.frame is None or at_ns > cell.frame.captured_ns:
+                    cell.frame = item if at_ns == item.captured_ns else replace(item, captured_ns=at_ns)
             case Reading():
                 self._place_reading(item, at_ns, cell)
             case Event():
@@ -185,18 +199,27 @@ class Aligner:
         measured = cell.times >= 0
         values = self._fill(cell.values, measured)
         events = tuple(sorted(cell.events))
+        self._follow_job(index)
         window = Window(
             printer=self._printer,
-            job=self.job,
+            job=self._job,
             index=index,
             span_ns=span_ns,
             frame=frame_ref(cell.frame) if cell.frame else None,
             sensors=values.tobytes(),
             measured=measured.tobytes(),
-            marks=self._marker.marks(index, values, measured, events, cell.frame is not None),
+            marks=self._marker.marks(index, values, measured, events, cell.frame) | self._idleness(),
             events=events,
         )
         return Captured(window, cell.frame)
+
+    def _follow_job(self, index: int) -> None:
+        end_ns = (index + 1) * self._timing.span_ns
+        while self._changes and self._changes[0].at_ns < end_ns:
+            _, self._job, self._idle = self._changes.pop(0)
+
+    def _idleness(self) -> Mark:
+        return Mark.IDLE if self._idle else Mark.NONE
 
     def _fill(self, values: Floats, measured: Bools) -> Floats:
         """Fill the grid: each step that measured nothing holds the last known value."""

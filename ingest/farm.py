@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct
 
+from ingest.align import Timing
 from ingest.cameras import CAMERAS
 from ingest.errors import FarmFileError, SourceError
 from ingest.records import NS_PER_S
@@ -26,13 +27,15 @@ from ingest.telemetry import TELEMETRY
 SECTIONS = ("farm", "printers", "kinds", "detector", "log", "alerts")
 """All tables of a farm file; those after ``printers`` belong to the later stages."""
 
-SOURCES: dict[str, type[Source]] = {**CAMERAS, **TELEMETRY}
+SOURCES: Mapping[str, type[Source]] = ChainMap[str, type[Source]](CAMERAS, TELEMETRY)  # type: ignore[arg-type]
 """Every kind of source that an address can name."""
 
 NAME = re.compile(r"[\w .+#()-]{1,64}")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "unix://")
 
 T = TypeVar("T")
+Lateness = Annotated[float, Meta(ge=0, le=60, description="seconds from 0 to 60")]
+Delay = Annotated[float, Meta(ge=-10, le=10, description="seconds from -10 to 10")]
 Name = Annotated[str, Meta(description="a name of 1 to 64 letters, digits, spaces and _-.+#()")]
 
 
@@ -45,7 +48,7 @@ class FarmTable(Struct, frozen=True, forbid_unknown_fields=True):
     redis_frames: str = ""  # another server for the frames; without it both share one
     shards: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] = 8
     span_s: Annotated[float, Meta(ge=0.1, le=60, description="seconds from 0.1 to 60")] = 1.0
-    lateness_s: Annotated[float, Meta(ge=0, le=60, description="seconds from 0 to 60")] = 2.0
+    lateness_s: Lateness = 2.0
 
 
 class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,6 +57,15 @@ class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     camera: str = ""
     telemetry: str = ""
+    camera_delay_s: Delay = 0.0  # how long a picture is under way before anything can stamp it
+    telemetry_delay_s: Delay = 0.0
+    lateness_s: Lateness | None = None  # instead of the farm's
+    picture: dict[str, Any] = {}  # how the picture is to be read: ``features`` checks it
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its sources carry times of the past and end; then both do."""
+        return any(SOURCES[text.partition(":")[0]].recorded for text in (self.camera, self.telemetry) if text)
 
 
 class Farm(Struct, frozen=True):
@@ -72,9 +84,15 @@ class Farm(Struct, frozen=True):
     def span_ns(self) -> int:
         return round(self.table.span_s * NS_PER_S)
 
-    @property
-    def lateness_ns(self) -> int:
-        return round(self.table.lateness_s * NS_PER_S)
+    def timing(self, printer: PrinterTable) -> Timing:
+        """How a printer's windows are cut."""
+        lateness_s = self.table.lateness_s if printer.lateness_s is None else printer.lateness_s
+        return Timing(
+            span_ns=self.span_ns,
+            lateness_ns=round(lateness_s * NS_PER_S),
+            camera_delay_ns=round(printer.camera_delay_s * NS_PER_S),
+            telemetry_delay_ns=round(printer.telemetry_delay_s * NS_PER_S),
+        )
 
 
 def load_farm(path: Path) -> Farm:

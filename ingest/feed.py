@@ -4,50 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from ingest.align import Aligner, Timing
 from ingest.cameras import open_camera
+from ingest.cameras.motion import Motion
 from ingest.clock import AnchoredClock
-from ingest.errors import CameraUnreachable, PrinterUnreachable, SourceError
+from ingest.errors import SourceError
 from ingest.farm import PrinterTable
-from ingest.records import NS_PER_S, Frame, Health
-from ingest.sources import Camera, Item, Telemetry
+from ingest.jobs import IDLE_JOB, Change, JobTracker
+from ingest.reconnect import Connection, Link, keep_reading
+from ingest.records import NS_PER_S, Action, Frame, Health
+from ingest.sources import Camera, Commandable, Item, Telemetry
 from ingest.telemetry import open_telemetry
 from ingest.writer import Captured
 
 log = logging.getLogger("nozzlewatch.ingest")
 Emit = Callable[[Sequence[Captured]], Awaitable[None]]
 
-RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
-"""Waits between two tries to reach a source that has gone: doubled from the first up to the most."""
+OpenCamera = Callable[[str, str, Path], Camera]
 
-LIVE_JOB = "live"
-"""The job of a live print, as long as nothing tells one print from the next."""
-
-TICK_S = 0.1
-"""How often a live printer's windows are looked through for some that are over, in s."""
+LATE_S = 0.001
+"""A look at the windows comes this much after one has ended, in s: a timer may go off a little early."""
 
 
 class Feed:
-    """One printer: reads its sources and hands out its windows. ``health`` and ``detail`` say how it goes."""
+    """One printer: reads its sources and hands out its windows. ``health`` and ``detail`` say how it goes.
 
-    def __init__(self, printer: PrinterTable, timing: Timing, base: Path) -> None:
+    ``running`` and ``idle`` are as in ``JobTracker``. ``listener``, where one is set, gets
+    every item of a live printer with its arrival, ns.
+    """
+
+    def __init__(
+        self,
+        printer: PrinterTable,
+        timing: Timing,
+        base: Path,
+        *,
+        cameras: OpenCamera = open_camera,
+        running: str = "",
+        idle: str = IDLE_JOB,
+    ) -> None:
         self.name = printer.name
-        self.camera = open_camera(printer.camera, printer.name, base) if printer.camera else None
+        self.camera = cameras(printer.camera, printer.name, base) if printer.camera else None
         self.telemetry = open_telemetry(printer.telemetry, printer.name, base) if printer.telemetry else None
-        self.health, self.detail = Health.OK, ""
-        self._lost: dict[str, str] = {}  # live sources that are away, with what they said last
+        self.listener: Callable[[Item, int], None] | None = None
+        self._span_ns, self._lateness_ns = timing.span_ns, timing.lateness_ns
+        self._ended: Health | None = None
+        self._why = ""
+        self._connections: dict[str, Connection] = {}
+        self.recorded = printer.recorded
         live = not self.recorded
+        self._tracker = JobTracker(
+            tells_jobs=self.telemetry is not None and self.telemetry.tells_jobs, running=running, idle=idle
+        )
+        self._motion = Motion() if self.telemetry is None else None
         self.aligner = Aligner(
             printer.name,
-            job_of(printer, base) if self.recorded else LIVE_JOB,
+            self._tracker.job if live else job_of(printer, base),
             timing,
             # A hole in a recording is no silence: the recorder may have been off.
             camera=live and self.camera is not None,
@@ -55,8 +75,18 @@ class Feed:
         )
 
     @property
-    def recorded(self) -> bool:
-        return any(source.recorded for source in (self.camera, self.telemetry) if source is not None)
+    def health(self) -> Health:
+        lost = any(connection.link is Link.LOST for connection in self._connections.values())
+        return self._ended or (Health.DEGRADED if lost else Health.OK)
+
+    @property
+    def detail(self) -> str:
+        return self._why or "; ".join(c.why for c in self._connections.values() if c.why)
+
+    @property
+    def told(self) -> Callable[[Action], Awaitable[str]] | None:
+        """How this printer is told something, None where it cannot be."""
+        return self.telemetry.command if isinstance(self.telemetry, Commandable) else None
 
     def counts(self) -> dict[str, int]:
         """What was left out so far, by reason."""
@@ -69,9 +99,9 @@ class Feed:
         """Read until the sources end (recorded) or for ever (live). ``speed`` None: as fast as it goes."""
         try:
             await (self._replay(emit, speed) if self.recorded else self._watch(emit))
-            self.health = Health.ENDED
+            self._ended = Health.ENDED
         except SourceError as error:
-            self.health, self.detail = Health.DOWN, str(error)
+            self._ended, self._why = Health.DOWN, str(error)
 
     async def _replay(self, emit: Emit, speed: float | None) -> None:
         pace = _Pace(speed)
@@ -88,46 +118,40 @@ class Feed:
     async def _watch(self, emit: Emit) -> None:
         clock = AnchoredClock()
         self.aligner.begin(clock.now_ns())
+        deliver = partial(self._deliver, clock)
         async with asyncio.TaskGroup() as group:
             if self.camera is not None:
-                group.create_task(self._keep_reading("camera", self.camera.frames, clock))
+                group.create_task(self._keep_reading("camera", self.camera.frames, deliver))
             if self.telemetry is not None:
-                group.create_task(self._keep_reading("telemetry", self.telemetry.items, clock))
+                group.create_task(self._keep_reading("telemetry", self.telemetry.items, deliver))
             while True:
                 await emit(self.aligner.advance(clock.now_ns()))
-                await asyncio.sleep(TICK_S)
+                await asyncio.sleep(self._until_next_window_s(clock.now_ns()))
 
     async def _keep_reading(
-        self, what: str, read: Callable[[], AsyncIterator[Item]], clock: AnchoredClock
+        self, what: str, read: Callable[[], AsyncIterator[Item]], deliver: Callable[[Item], None]
     ) -> None:
-        """Read a live source for ever; when it is lost warn once, try again, and say when it is back."""
-        wait_s = RETRY_FIRST_S
-        while True:
-            try:
-                async for item in read():
-                    if what in self._lost:
-                        self._found(what)
-                        wait_s = RETRY_FIRST_S
-                    self.aligner.add(item, clock.now_ns())
-            except (CameraUnreachable, PrinterUnreachable) as error:
-                self._lose(what, str(error))
-            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
-            wait_s = min(2 * wait_s, RETRY_MOST_S)
+        connection = self._connections[what] = Connection()
+        await keep_reading(f"{self.name}: {what}", connection, read, deliver)
 
-    def _lose(self, what: str, why: str) -> None:
-        if what not in self._lost:
-            log.warning("%s: %s lost: %s; trying again", self.name, what, why)
-        self._lost[what] = why
-        self._tell_lost()
+    def _deliver(self, clock: AnchoredClock, item: Item) -> None:
+        now_ns = clock.now_ns()
+        self.aligner.add(item, now_ns)
+        change = self._follow_picture(item) if isinstance(item, Frame) else self._tracker.take(item)
+        if change is not None:
+            log.info("%s: %s %s", self.name, change.job, "has ended" if change.idle else "begins")
+            self.aligner.change_job(change)
+        if self.listener is not None:
+            self.listener(item, now_ns)
 
-    def _found(self, what: str) -> None:
-        log.warning("%s: %s is back", self.name, what)
-        del self._lost[what]
-        self._tell_lost()
+    def _follow_picture(self, frame: Frame) -> Change | None:
+        moves = self._motion.moves(frame.jpeg) if self._motion is not None else None
+        return None if moves is None else self._tracker.moved(moves, frame.captured_ns)
 
-    def _tell_lost(self) -> None:
-        self.health = Health.DEGRADED if self._lost else Health.OK
-        self.detail = "; ".join(self._lost.values())
+    def _until_next_window_s(self, now_ns: int) -> float:
+        """How long until the watermark passes the end of a window: not one look more than there is to see."""
+        watermark_ns = now_ns - self._lateness_ns
+        return (self._span_ns - watermark_ns % self._span_ns) / NS_PER_S + LATE_S
 
 
 class _Pace:

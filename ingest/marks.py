@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.records import CHANNEL, NS_PER_S, Bools, EventKind, Floats, Mark, WindowEvent
+from ingest.records import CHANNEL, NS_PER_S, Bools, EventKind, Floats, Frame, Mark, WindowEvent
 
 CAMERA_SILENCE_S = 20.0
 """A live camera sends a frame at least every 10 s; two missed ones are silence."""
+
+FROZEN_S = 10.0
+"""Sensor noise alone makes two JPEGs differ: the very same bytes for so long come from a dead camera."""
 
 TELEMETRY_SILENCE_S = 15.0
 """Printers report every 1 to 5 s, and keep alive with "busy" every 2 s while they cannot."""
@@ -38,6 +41,8 @@ class Marker:
         self._camera, self._telemetry = camera, telemetry
         self._camera_silent_s = self._telemetry_silent_s = 0.0
         self._override_s = self._pause_s = self._change_s = 0.0  # how long these still hold
+        self._picture = b""  # the last one; since when and until when it was the same
+        self._same_since_ns = self._same_until_ns = 0
         self._targets: dict[int, float] = {}
         self._coming: dict[int, Mark] = {}
 
@@ -46,18 +51,19 @@ class Marker:
         self._coming[index] = self._coming.get(index, Mark.NONE) | mark
 
     def marks(
-        self, index: int, values: Floats, measured: Bools, events: Sequence[WindowEvent], has_frame: bool
+        self, index: int, values: Floats, measured: Bools, events: Sequence[WindowEvent], frame: Frame | None
     ) -> Mark:
         """The marks of a window; windows are asked for once each, in ascending order of index."""
         self.emitted = True
         self._follow_events(events)
         if measured.any():
             self.unrecorded = bool(events) and events[-1].kind is EventKind.UNRECORDED
-        marks = self._take_coming(index) | self._silence(has_frame, bool(measured.any()))
+        marks = self._take_coming(index) | self._silence(frame is not None, bool(measured.any()))
         held = {
             Mark.OVERRIDE: self._overridden(values, measured),
             Mark.PAUSED: self._pause_s > 0,
             Mark.FILAMENT_CHANGE: self._change_s > 0,
+            Mark.CAMERA_FROZEN: self._frozen(frame),
             Mark.FIRST_LAYER: bool(values[-1, CHANNEL["z_mm"]] <= FIRST_LAYER_MM),
         }
         for mark, holds in held.items():
@@ -92,6 +98,14 @@ class Marker:
         if self._telemetry and self._telemetry_silent_s >= TELEMETRY_SILENCE_S and not self.unrecorded:
             mark |= Mark.TELEMETRY_SILENT
         return mark
+
+    def _frozen(self, frame: Frame | None) -> bool:
+        """Whether a live camera has sent the same bytes for ``FROZEN_S``; without a frame, as before."""
+        if frame is not None and frame.jpeg != self._picture:
+            self._picture, self._same_since_ns = frame.jpeg, frame.captured_ns
+        if frame is not None:
+            self._same_until_ns = frame.captured_ns
+        return self._camera and self._same_until_ns - self._same_since_ns >= FROZEN_S * NS_PER_S
 
     def _overridden(self, values: Floats, measured: Bools) -> bool:
         """Whether a target or a factor was changed within the last ``OVERRIDE_S``."""

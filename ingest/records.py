@@ -149,6 +149,7 @@ class Mark(IntFlag):
     CLOCK_JUMP = 128  # a source's clock jumped and was anchored anew
     TIME_ESTIMATED = 256  # the source has no clock of its own: times are estimated from its lines
     CAMERA_FROZEN = 512  # the camera sends the very same bytes again and again
+    IDLE = 1024  # no print is running; the job is that of the last one
 
 
 class Window(Record, frozen=True, kw_only=True):

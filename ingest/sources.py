@@ -90,10 +90,12 @@ class Camera(Source, Protocol):
 class Telemetry(Source, Protocol):
     """Something that yields what a printer says: readings and events.
 
-    ``with_lines`` is set from outside, at any time: from then on every raw line of a source that has lines
-    goes out too, as SerialLine, ahead of what it tells.
+    ``tells_jobs`` says that JOB_STARTED and JOB_ENDED come, for every print and also for one that runs
+    already when reading begins. ``with_lines`` is set from outside, at any time: from then on every raw line
+    of a source that has lines goes out too, as SerialLine, ahead of what it tells.
     """
 
+    tells_jobs: ClassVar[bool]
     with_lines: bool
 
     def items(self) -> AsyncIterator[TelemetryItem]:
@@ -123,6 +125,7 @@ class BaseSource:
 
     recorded: ClassVar[bool] = False
     options: ClassVar[Mapping[str, str]] = {}
+    tells_jobs: ClassVar[bool] = False
 
     def __init__(self, address: Address, printer: str) -> None:
         self.time_estimated = False

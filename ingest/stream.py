@@ -21,11 +21,13 @@ CONSUMER = "owner"
 DETECTOR = "detector"
 LOG = "log"
 ALERTS = "alerts"
+PRINTERS = "printers"
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "windows": (DETECTOR,),
     "scores": (LOG,),
     "anomalies": (LOG, ALERTS),
+    "commands": (PRINTERS,),
 }
 """Who reads which stream. All groups are made before the first entry: none misses what came before it."""
 
@@ -156,11 +158,7 @@ class Reader:
             reply = self._events.xreadgroup(
                 self._group, CONSUMER, cast(Any, cursors), count=count, block=block_ms
             )
-        return [
-            Entry(_text(stream), _text(entry_id), fields.get(DATA) if fields else None)
-            for stream, entries in _pairs(reply)
-            for entry_id, fields in _rows(entries)
-        ]
+        return entries_of(reply)
 
     def deliveries(self, entries: Sequence[Entry]) -> dict[str, int]:
         """How often each of these entries (of one stream) was delivered so far, by id."""
@@ -178,6 +176,15 @@ class Reader:
             for stream in {entry.stream for entry in entries}:
                 pipe.xack(stream, self._group, *(e.id for e in entries if e.stream == stream))
             pipe.execute()
+
+
+def entries_of(reply: Any) -> list[Entry]:
+    """The entries in a reply to XREADGROUP or XREAD."""
+    return [
+        Entry(_text(stream), _text(entry_id), fields.get(DATA) if fields else None)
+        for stream, entries in _pairs(reply)
+        for entry_id, fields in _rows(entries)
+    ]
 
 
 def bury(pipe: redis.Redis, entry: Entry, error: str) -> None:

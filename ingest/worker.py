@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from ingest.align import Timing
+from ingest.commands import CommandDesk
 from ingest.errors import StoreUnreachable
-from ingest.farm import Farm
+from ingest.farm import Farm, PrinterTable
 from ingest.feed import Feed
+from ingest.jobs import IDLE_JOB
 from ingest.records import Health, Status
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status
 from ingest.writer import Captured, WindowWriter
@@ -38,20 +39,12 @@ class IngestWorker:
     """Runs every printer's feed and one writer. Made for one run."""
 
     def __init__(self, farm: Farm, source: StoreSource, *, speed: float | None = 1.0) -> None:
-        timing = Timing(span_ns=farm.span_ns, lateness_ns=farm.lateness_ns)
-        self.feeds = [Feed(printer, timing, farm.path.parent) for printer in farm.printers]
-        self._source, self._speed = source, speed
+        self._source, self._speed, self._shards = source, speed, farm.table.shards
         self._stores = source.open()
         # Threads take turns: redis-py's client raises whatever comes when it is closed while one uses it.
         self._in_use = threading.Lock()
         self._writer = WindowWriter(self._stores, farm.table.shards)
-        for feed in self.feeds:
-            now = time.time_ns() // farm.span_ns
-            if not feed.recorded and self._writer.was_set_back(feed.name, now):
-                log.warning(
-                    "%s: the clock was set back since it was watched last: a new job begins", feed.name
-                )
-                feed.aligner.job = f"live-{now}"
+        self.feeds = [self._feed(farm, printer) for printer in farm.printers]
         self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
         self._dropped: Counter[str] = Counter()  # by printer, windows for which there was no room
         self._told_down: set[str] = set()
@@ -59,17 +52,40 @@ class IngestWorker:
         self._since_look: Counter[str] = Counter()  # windows emitted since the backlog was looked at
         self._written = 0
 
+    def _feed(self, farm: Farm, printer: PrinterTable) -> Feed:
+        """A printer's feed, which goes on with the print that ran when it was watched last."""
+        feed = partial(Feed, printer, farm.timing(printer), farm.path.parent)
+        if printer.recorded:
+            return feed()
+        now = time.time_ns() // farm.span_ns
+        if self._writer.was_set_back(printer.name, now):
+            log.warning(
+                "%s: the clock was set back since it was watched last: a new job begins", printer.name
+            )
+            return feed(idle=f"{IDLE_JOB}-{now}")
+        return feed(running=self._writer.running_job(printer.name, now))
+
     async def run(self, stop: threading.Event) -> None:
         """Run until all recorded sources have ended and everything is written, or ``stop`` is set."""
         feeds = asyncio.gather(*(feed.run(partial(self._emit, feed), self._speed) for feed in self.feeds))
         writer = asyncio.create_task(self._keep_writing())
         teller = asyncio.create_task(self._keep_telling())
+        halt = threading.Event()
+        commands = asyncio.create_task(self._serve_commands(halt))
         try:
-            while not (feeds.done() or stop.is_set() or writer.done() or teller.done()):
+            while not (feeds.done() or stop.is_set() or any(t.done() for t in (writer, teller, commands))):
                 await asyncio.sleep(POLL_S)
+            halt.set()
+            await commands
             await self._finish(feeds, writer, teller, stop)
         finally:
+            halt.set()
             self._stores.close()
+
+    async def _serve_commands(self, halt: threading.Event) -> None:
+        """Tell printers what is asked of them; a thread waits for it, with connections of its own."""
+        desk = CommandDesk({feed.name: feed.told for feed in self.feeds}, self._shards)
+        await asyncio.to_thread(desk.serve, self._source, halt)
 
     async def _finish(
         self,

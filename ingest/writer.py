@@ -7,7 +7,8 @@ from typing import NamedTuple, cast
 
 import redis
 
-from ingest.records import Frame, Window, encode
+from ingest.jobs import name_of
+from ingest.records import Frame, Mark, Window, encode
 from ingest.store import Stores
 from ingest.stream import (
     DATA,
@@ -28,6 +29,10 @@ FRAME_TTL_S = 600
 
 SET_BACK_WINDOWS = 120
 """A live printer that begins further than this behind its last window has a clock that was set back."""
+
+
+RESUMED_WINDOWS = 3600
+"""A print that ran when ingest ended is the same one where it is back within so many windows."""
 
 
 class Captured(NamedTuple):
@@ -54,6 +59,7 @@ class WindowWriter:
         """Go on with new connections, knowing nothing of what the last write has done."""
         self._stores = stores
         self._last: dict[str, int] = {}
+        self._jobs: dict[str, str] = {}  # what the store holds as running
         ensure_groups(stores.events, range(self._shards))
 
     def was_set_back(self, printer: str, index: int) -> bool:
@@ -68,6 +74,13 @@ class WindowWriter:
             self._stores.events.hdel(key("ingested", shard_of(printer, self._shards)), printer)
         self._last[printer] = -1
         return True
+
+    def running_job(self, printer: str, index: int) -> str:
+        """The job that ran when this printer was written last, "" for none or where that is long ago."""
+        with store_errors():
+            job = self._stores.events.hget(key("jobs", shard_of(printer, self._shards)), printer)
+            recent = index - self._last_index(printer) <= RESUMED_WINDOWS
+        return cast(bytes, job).decode() if job and recent else ""
 
     def write(self, batch: Sequence[Captured]) -> int:
         """Write a batch, in order; returns how many windows were new. Raises StoreUnreachable."""
@@ -116,12 +129,20 @@ class WindowWriter:
             for window in windows:
                 pipe.xadd(stream, {DATA: encode(window)})
                 pipe.hset(key("ingested", shard), window.printer, str(window.index))
+                self._note_job(pipe, shard, window)
             pipe.xlen(stream)
             length = int(pipe.execute()[-1])
         self._last.update({window.printer: window.index for window in windows})
         if length > self._max_len:
             # The last resort, when no detector reads for long: the oldest windows go, and are counted.
             trim_counted(self._stores.events, stream, self._max_len)
+
+    def _note_job(self, pipe: redis.Redis, shard: int, window: Window) -> None:
+        """Keep which print runs, so that it goes on as the same one when ingest is started anew."""
+        running = window.job if name_of(window.job) and not window.marks & Mark.IDLE else ""
+        if self._jobs.get(window.printer) != running:
+            pipe.hset(key("jobs", shard), window.printer, running)
+            self._jobs[window.printer] = running
 
 
 def read_frames(frames: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:

@@ -69,7 +69,7 @@ def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
                 "telemetry source: they are replayed as one print; replay other prints one by one"
             )
         found[what] = source
-    return PrinterTable(name=name, **found)
+    return PrinterTable(name=name, camera=found.get("camera", ""), telemetry=found.get("telemetry", ""))
 
 
 def replay(

@@ -39,11 +39,14 @@ class Wire:
 class _Live:
     recorded: ClassVar[bool] = False
     options: ClassVar[Mapping[str, str]] = {}
+    tells_jobs: ClassVar[bool] = False
     wire: ClassVar[Wire]
     gone: ClassVar[type[SourceError]]
 
     def __init__(self, address: Address, printer: str) -> None:
         self.time_estimated = False
+        self.facts: dict[str, str] = {}
+        self.with_lines = False
         self._name, self._printer = str(address), printer
         self.counts: Counter[str] = Counter()
 

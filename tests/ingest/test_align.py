@@ -4,8 +4,10 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingest.align import MAX_EMPTY, Aligner, Timing
+from ingest.jobs import Change
 from ingest.records import CHANNEL, NS_PER_S, Event, EventKind, Frame, Mark, Reading, Window
 from ingest.writer import Captured
 
@@ -160,6 +162,36 @@ def test_a_live_print_whose_sources_never_speak_is_told_as_silent() -> None:
     told = windows(one.advance(at(45)))
     assert told[-1].marks & Mark.TELEMETRY_SILENT
     assert told[-1].marks & Mark.CAMERA_SILENT
+
+
+def test_a_camera_that_repeats_itself_is_frozen_until_it_shows_something_new() -> None:
+    one = aligner(telemetry=False)
+    for second in range(30):
+        picture = replace(frame(second), jpeg=b"same" if second < 20 else b"%d" % second)
+        add(one, picture)
+    frozen = [bool(w.marks & Mark.CAMERA_FROZEN) for w in windows(one.advance(at(40)))]
+    assert frozen[:30] == [10 <= second < 20 for second in range(30)]
+
+
+def test_each_source_is_moved_by_the_delay_that_the_farm_file_gives_it() -> None:
+    timing = Timing(camera_delay_ns=int(0.4 * S), telemetry_delay_ns=int(0.1 * S))
+    one = Aligner("ender", "job", timing, camera=True, telemetry=True)
+    add(one, reading(5.35, 201.0), frame(5.65))
+    told = one.close()[-1]
+    assert told.frame is not None
+    assert told.frame.captured_ns == told.window.frame.captured_ns == at(5.25)  # type: ignore[union-attr]
+    assert told.window.mask()[:, HOTEND].tolist() == [False, True, False, False]
+
+
+def test_windows_carry_the_job_of_the_last_print_and_say_when_none_runs() -> None:
+    one = aligner()
+    for second in range(6):
+        add(one, reading(second, 200.0 + second))
+    one.change_job(Change(at(1.5), "benchy", idle=False))
+    one.change_job(Change(at(4.0), "benchy", idle=True))
+    told = windows(one.close())
+    assert [w.job for w in told] == ["job", *5 * ["benchy"]]
+    assert [bool(w.marks & Mark.IDLE) for w in told] == [False, False, False, False, True, True]
 
 
 def test_a_recording_has_no_silence_of_its_own() -> None:

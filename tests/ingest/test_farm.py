@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_is_told_by_its_path(tmp_path: Path) -> None:
 def test_a_good_file_is_read_with_its_times_in_ns(tmp_path: Path) -> None:
     farm = load_farm(written(tmp_path, GOOD))
     assert [printer.name for printer in farm.printers] == ["ender"]
-    assert (farm.span_ns, farm.lateness_ns) == (NS_PER_S // 2, 3 * NS_PER_S // 2)
+    assert (farm.span_ns, farm.timing(farm.printers[0]).lateness_ns) == (NS_PER_S // 2, 3 * NS_PER_S // 2)
     assert farm.table.redis == "embedded"
 
 

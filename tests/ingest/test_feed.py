@@ -191,8 +191,7 @@ Run = Callable[[Scenario], Live]
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a scenario beside a live feed of both sources that is quick to try again and to call silence."""
-    monkeypatch.setattr("ingest.feed.RETRY_FIRST_S", 0.01)
-    monkeypatch.setattr("ingest.feed.TICK_S", 0.02)
+    monkeypatch.setattr("ingest.reconnect.RETRY_FIRST_S", 0.01)
     monkeypatch.setattr("ingest.marks.TELEMETRY_SILENCE_S", SILENCE_S)
     monkeypatch.setattr("ingest.marks.CAMERA_SILENCE_S", SILENCE_S)
     wires = plug_in(monkeypatch)

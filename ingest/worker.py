@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from ingest.broadcast import Broadcast
 from ingest.commands import CommandDesk
 from ingest.errors import StoreUnreachable
 from ingest.farm import Farm, PrinterTable
@@ -30,6 +31,7 @@ BACKLOG = 512
 """Unjudged windows of a shard at which a recorded source waits for the detector."""
 
 POLL_S = 0.05
+SEND_EVERY_S = 0.25
 RETRY_S = 0.5
 STOP_LIMIT_S = 5.0
 """How long, once told to stop, ingest waits for a store that is away."""
@@ -45,6 +47,7 @@ class IngestWorker:
         self._in_use = threading.Lock()
         self._writer = WindowWriter(self._stores, farm.table.shards)
         self.feeds = [self._feed(farm, printer) for printer in farm.printers]
+        self._broadcast = Broadcast(self.feeds, farm.table.shards)
         self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
         self._dropped: Counter[str] = Counter()  # by printer, windows for which there was no room
         self._told_down: set[str] = set()
@@ -69,15 +72,15 @@ class IngestWorker:
         """Run until all recorded sources have ended and everything is written, or ``stop`` is set."""
         feeds = asyncio.gather(*(feed.run(partial(self._emit, feed), self._speed) for feed in self.feeds))
         writer = asyncio.create_task(self._keep_writing())
-        teller = asyncio.create_task(self._keep_telling())
+        others = [asyncio.create_task(work()) for work in (self._keep_telling, self._keep_sending)]
         halt = threading.Event()
         commands = asyncio.create_task(self._serve_commands(halt))
         try:
-            while not (feeds.done() or stop.is_set() or any(t.done() for t in (writer, teller, commands))):
+            while not (stop.is_set() or any(work.done() for work in (feeds, writer, commands, *others))):
                 await asyncio.sleep(POLL_S)
             halt.set()
             await commands
-            await self._finish(feeds, writer, teller, stop)
+            await self._finish(feeds, writer, others, stop)
         finally:
             halt.set()
             self._stores.close()
@@ -91,16 +94,16 @@ class IngestWorker:
         self,
         feeds: asyncio.Future[list[None]],
         writer: asyncio.Task[None],
-        teller: asyncio.Task[None],
+        others: Sequence[asyncio.Task[None]],
         stop: threading.Event,
     ) -> None:
         """End in order: no more windows, then everything written, then the last word."""
         feeds.cancel()
         await asyncio.gather(feeds, return_exceptions=True)
         await self._drain(writer, stop)
-        for task in (writer, teller):
+        for task in (writer, *others):
             task.cancel()
-        for result in await asyncio.gather(feeds, writer, teller, return_exceptions=True):
+        for result in await asyncio.gather(feeds, writer, *others, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
         await asyncio.to_thread(self._tell)
@@ -194,6 +197,16 @@ class IngestWorker:
                     log.error("%s: %s", feed.name, feed.detail)
             await asyncio.sleep(STATUS_EVERY_S)
 
+    async def _keep_sending(self) -> None:
+        """Send what the sources yield to whoever listens to a printer."""
+        while True:
+            await asyncio.to_thread(self._send)
+            await asyncio.sleep(SEND_EVERY_S)
+
+    def _send(self) -> None:
+        with contextlib.suppress(StoreUnreachable), self._in_use:
+            self._broadcast.send(self._stores.events)
+
     def _tell(self) -> None:
         """Publish how every printer is, and add what was dropped to the counts that everybody sees."""
         try:
@@ -205,7 +218,9 @@ class IngestWorker:
             log.debug("no status this time: the store is away")
 
     def _tell_of(self, feed: Feed) -> None:
-        counts = Counter(feed.counts()) + Counter(windows_unwritten=self._dropped[feed.name])
+        counts = Counter(feed.counts()) + Counter(
+            windows_unwritten=self._dropped[feed.name], unsent=self._broadcast.dropped[feed.name]
+        )
         publish_status(self._stores, self._status(feed, dict(counts)))
         new = counts - self._told.get(feed.name, Counter())
         self._writer.count_drops(feed.name, new.items())

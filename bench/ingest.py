@@ -44,6 +44,8 @@ def _watched(ingest: subprocess.Popen[bytes], measured_s: float) -> Iterator[Fig
     time.sleep(WARM_UP_S)
     began_s, cpu_s, memory = time.monotonic(), _cpu_s(ingest.pid), []
     while (now_s := time.monotonic()) - began_s < measured_s:
+        if ingest.poll() is not None:
+            raise RuntimeError(f"found that ingest ended with {ingest.returncode}, expected it to go on")
         memory.append((now_s, _memory_kb(ingest.pid)))
         time.sleep(1.0)
     used = (_cpu_s(ingest.pid) - cpu_s) / (time.monotonic() - began_s)

@@ -48,7 +48,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
     for number in itertools.count():
         jpeg = numbered(jpegs[camera % len(jpegs)], number)
         head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-        await response.write(head.encode() + jpeg + b"\r\n")
+        try:
+            await response.write(head.encode() + jpeg + b"\r\n")
+        except ConnectionResetError:
+            break
         await asyncio.sleep(1 / FPS)
     return response
 

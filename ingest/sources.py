@@ -31,16 +31,18 @@ LOGIN_OPTIONS: Mapping[str, str] = {"user": "user name of the login", "password"
 class Address(msgspec.Struct, frozen=True):
     """A parsed source address. ``where`` is a path, a port, a host or a URL, as its kind says.
 
-    No secret stands in ``where``: the user and the password of a URL are among the options. So ``str`` of an
-    address can go into logs, records and reports.
+    ``str`` of an address holds no secret, so it can go into logs, records and reports: the user and the
+    password of a URL are among the options, and its query (``?pwd=…``) is left out.
     """
 
     kind: str
     where: str
     options: dict[str, str]
+    base: Path = Path()  # where relative paths among the options start
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.where}"
+        where = self.where.partition("?")[0] if "//" in self.where else self.where
+        return f"{self.kind}:{where}"
 
     @property
     def stem(self) -> str:
@@ -54,13 +56,15 @@ class Source(Protocol):
     Made from an address, read by one task, closed by leaving the loop; a live one may be read anew after it
     was lost. ``recorded`` is True where the items carry times of the past and end (a folder, a file), False
     for a live source, which never ends. ``options`` names the options that the address may carry, each with
-    a word on what it is; an unknown one is a mistake in the farm file. ``time_estimated`` becomes True, at
-    the first item at the latest, where a recorded source has no times of its own and lays its items at a
-    usual rate. ``facts`` is what a source learns about what it reads, for people: codec, firmware, version.
+    a word on what it is; an unknown one is a mistake in the farm file. ``remote`` says that ``where`` is a
+    host, not a path. ``time_estimated`` becomes True, at the first item at the latest, where a recorded
+    source has no times of its own and lays its items at a usual rate. ``facts`` is what a source learns
+    about what it reads, for people: codec, firmware, version.
     """
 
     recorded: ClassVar[bool]
     options: ClassVar[Mapping[str, str]]
+    remote: ClassVar[bool]
     time_estimated: bool
     facts: dict[str, str]
 
@@ -92,10 +96,12 @@ class Telemetry(Source, Protocol):
 
     ``tells_jobs`` says that JOB_STARTED and JOB_ENDED come, for every print and also for one that runs
     already when reading begins. ``with_lines`` is set from outside, at any time: from then on every raw line
-    of a source that has lines goes out too, as SerialLine, ahead of what it tells.
+    of a source that has lines goes out too, as SerialLine, ahead of what it tells. ``laid`` says that its
+    estimated times were laid beside the camera's when the recording was made: they are left as they are.
     """
 
     tells_jobs: ClassVar[bool]
+    laid: ClassVar[bool]
     with_lines: bool
 
     def items(self) -> AsyncIterator[TelemetryItem]:
@@ -125,7 +131,9 @@ class BaseSource:
 
     recorded: ClassVar[bool] = False
     options: ClassVar[Mapping[str, str]] = {}
+    remote: ClassVar[bool] = False
     tells_jobs: ClassVar[bool] = False
+    laid: ClassVar[bool] = False
 
     def __init__(self, address: Address, printer: str) -> None:
         self.time_estimated = False
@@ -157,13 +165,13 @@ def parse_address(text: str, kinds: Mapping[str, type[Source]], base: Path = Pat
     if is_url:
         where, login = _split_login(where)
         options = {**login, **options}
-    known = kinds[kind].options
+    known, remote = kinds[kind].options, kinds[kind].remote
     for name in options:
         if name not in known:
             expected = ", ".join(sorted(known)) or "none"
             raise SourceError(f"{kind}:{where}: found option {name!r}, expected one of: {expected}")
     values = {name: _from_environment(name, value) for name, value in options.items()}
-    return Address(kind, where if is_url else str(base / where), values)
+    return Address(kind, where if is_url or remote else str(base / where), values, base)
 
 
 def option_number(address: Address, name: str, default: float, *, low: float, high: float) -> float:

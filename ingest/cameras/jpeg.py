@@ -35,8 +35,8 @@ def jpeg_size(data: bytes) -> Size:
     Raises SourceError for what is no JPEG and for a JPEG that was cut off: its end marker is missing.
     """
     size, scan = _headers(data)
-    # In scan data a zero or RSTn follows every 0xFF, so the first end marker is the true one.
-    if data.find(_END, scan) < 0:
+    # In scan data a zero or RSTn follows every 0xFF: an end marker there is a true one. It stands last.
+    if data.rfind(_END, scan) < 0:
         raise SourceError(
             f"found a JPEG of {len(data)} bytes without its end, expected the marker FF D9: "
             "the picture was cut off; copy or take it again"

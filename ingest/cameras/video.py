@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from cv2.utils import logging
 
+from ingest.cameras.decoding.picture import frame_of
 from ingest.cameras.images import (
     DEFAULT_FPS,
     DEFAULT_START,
@@ -28,8 +29,6 @@ from ingest.errors import SourceError, SourceNotFound
 from ingest.records import Frame
 from ingest.sources import Address, BaseSource, option_number
 
-QUALITY_VIDEO = 90
-"""JPEG quality of sampled frames: video has lost more than this already."""
 NS_PER_MS = 1_000_000
 JITTER_MS = 1.0
 """Containers round timestamps to their own clock (1 ms in Matroska): a frame this early is still on time."""
@@ -95,15 +94,8 @@ class VideoFile(BaseSource):
         if not good or picture is None:
             self._left_out.add("corrupt", f"the frame at {position_ms / 1000:.3f} s")
             return None
-        encoded = cv2.imencode(".jpg", np.asarray(picture), [cv2.IMWRITE_JPEG_QUALITY, QUALITY_VIDEO])[1]
-        return Frame(
-            printer=self._printer,
-            camera=str(self._address),
-            captured_ns=self._start_ns + round(position_ms * NS_PER_MS),
-            jpeg=encoded.tobytes(),
-            width=picture.shape[1],
-            height=picture.shape[0],
-        )
+        at_ns = self._start_ns + round(position_ms * NS_PER_MS)
+        return frame_of(np.asarray(picture, np.uint8), at_ns, self._address, self._printer)
 
 
 class _Sampler:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from ingest.cameras import CAMERAS
 from ingest.errors import CameraUnreachable, PrinterUnreachable, SourceError
 from ingest.records import Frame, Reading
-from ingest.sources import Address
+from ingest.sources import Address, BaseSource
 from ingest.telemetry import TELEMETRY
 
 
@@ -36,19 +35,13 @@ class Wire:
         self.cut = False
 
 
-class _Live:
-    recorded: ClassVar[bool] = False
-    options: ClassVar[Mapping[str, str]] = {}
-    tells_jobs: ClassVar[bool] = False
+class _Live(BaseSource):
     wire: ClassVar[Wire]
     gone: ClassVar[type[SourceError]]
 
     def __init__(self, address: Address, printer: str) -> None:
-        self.time_estimated = False
-        self.facts: dict[str, str] = {}
-        self.with_lines = False
-        self._name, self._printer = str(address), printer
-        self.counts: Counter[str] = Counter()
+        super().__init__(address, printer)
+        self._name = str(address)
 
     async def _values(self) -> AsyncIterator[tuple[int, float]]:
         self.wire.tries += 1

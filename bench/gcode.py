@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.figure import Figure, ms_side_by_side
-from ingest.telemetry.gcode import GCode
-from ingest.telemetry.gcode_file import layer_times, read_lines, slicer_filament_mm
+from ingest.telemetry.gcode.file import layer_times, read_lines, slicer_filament_mm
+from ingest.telemetry.gcode.interpreter import GCode
 
 LINES = 10_000
 """Lines of a file whose reading is timed; the filament is that of the whole file."""

@@ -24,6 +24,8 @@ HOT_C = 150.0
 """A hot end that is to be hotter than this is there to melt filament: PLA flows from 170 °C on."""
 COLD_FOR_NS = 60 * NS_PER_S
 """How long the target must stay below for a print to be over: a filament change may lower it for a while."""
+CONFIRMED_WITHIN_NS = 10 * NS_PER_S
+"""How long a service may speak before it tells of a print that has been running all the time."""
 MOVING_FOR_NS = 60 * NS_PER_S
 """How long a picture must move for a print to have begun: hands and lights take less."""
 STILL_FOR_NS = 300 * NS_PER_S
@@ -49,6 +51,8 @@ class JobTracker:
         self.job = running or idle
         self._tells_jobs = tells_jobs
         self._runs: bool | None = bool(running) or None  # None: nobody knows yet
+        self._confirmed = False  # whether a service has told of a print
+        self._speaks_since_ns = 0
         self._turning: tuple[bool, int] | None = None  # what the signs say otherwise, and since when
 
     def take(self, item: TelemetryItem) -> Change | None:
@@ -57,8 +61,8 @@ class JobTracker:
             return self._told(item)
         if not isinstance(item, Reading):
             return None
-        if self._tells_jobs:  # it speaks, and it has said of no print
-            return self._end(item.at_ns) if self._runs is None else None
+        if self._tells_jobs:
+            return self._unconfirmed(item.at_ns)
         if item.channel == "hotend_target_c":
             hot = item.value >= HOT_C
             return self._turn(hot, item.at_ns, 0 if hot or self._runs is None else COLD_FOR_NS)
@@ -68,7 +72,16 @@ class JobTracker:
         """What the picture changes, where there is nothing else to go by."""
         return self._turn(moves, at_ns, MOVING_FOR_NS if moves else STILL_FOR_NS)
 
+    def _unconfirmed(self, at_ns: int) -> Change | None:
+        """A service speaks, and has not said that a print runs: then none does, nor the one from before."""
+        if self._runs is False or self._confirmed:
+            return None
+        self._speaks_since_ns = self._speaks_since_ns or at_ns
+        silent_ns = at_ns - self._speaks_since_ns
+        return self._end(at_ns) if self._runs is None or silent_ns >= CONFIRMED_WITHIN_NS else None
+
     def _told(self, event: Event) -> Change | None:
+        self._confirmed = self._confirmed or event.kind is EventKind.JOB_STARTED
         if event.kind is EventKind.JOB_STARTED:
             same = self._runs is True and name_of(self.job) == _name(event.text)
             return None if same else self._begin(event.text, event.at_ns)

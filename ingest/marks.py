@@ -19,7 +19,7 @@ OVERRIDE_S = 10.0
 """How long the effects of a changed target, speed or flow are to be expected (domain: "a few seconds")."""
 
 PAUSE_S = 10.0
-"""A paused printer says so every 2 s ("busy: paused for user"); ``//action:paused`` lasts until resumed."""
+"""A printer that waits says so every 2 s ("busy: paused for user"); all others say once that they pause."""
 
 FILAMENT_CHANGE_S = 120.0
 """How long a filament change lasts after M600 or the last sign of the pause that comes with it."""
@@ -28,7 +28,9 @@ FIRST_LAYER_MM = 0.4
 """Height up to which a print is on its first layer: common first layers are 0.2 to 0.35 mm."""
 
 OVERRIDES = [CHANNEL[name] for name in ("hotend_target_c", "bed_target_c", "feed_factor", "flow_factor")]
-GOES_ON = frozenset({EventKind.RESUMED, EventKind.START, EventKind.CANCELLED})
+GOES_ON = frozenset(
+    {EventKind.RESUMED, EventKind.START, EventKind.CANCELLED, EventKind.JOB_STARTED, EventKind.JOB_ENDED}
+)
 
 
 class Marker:
@@ -82,7 +84,7 @@ class Marker:
         self._change_s = max(0.0, self._change_s - self._span_s)
         for event in events:
             if event.kind is EventKind.PAUSED:
-                self._pause_s = float("inf") if "action" in event.text else max(self._pause_s, PAUSE_S)
+                self._pause_s = max(self._pause_s, PAUSE_S if "busy" in event.text else float("inf"))
                 self._change_s = FILAMENT_CHANGE_S if self._change_s > 0 else 0.0
             elif event.kind is EventKind.FILAMENT_CHANGE:
                 self._change_s = FILAMENT_CHANGE_S

@@ -15,8 +15,9 @@ import numpy as np
 
 from ingest.simulate.faults import Fault, FaultPlan
 from ingest.simulate.heater import Bed, HotEnd
-from ingest.simulate.thermal import FILAMENT_J_MM_K, HOTEND_LOSS_W_K, PART_FAN_W_K
+from ingest.simulate.thermal import HOTEND_LOSS_W_K, PART_FAN_W_K
 from ingest.simulate.toolpath import Position, Toolpath
+from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
 STEP_S = 0.2  # control step; an 8-bit Marlin with two heaters takes 0.16 to 0.2 s
 WARM_LAYERS = 30  # layers that a print under way has behind it
@@ -89,7 +90,7 @@ class Printer:
             self.printing, self.job_waits, self.fan = True, False, 1.0
 
     def _air_w_k(self, filament_mm_s: float) -> float:
-        return self.fan * PART_FAN_W_K + FILAMENT_J_MM_K * filament_mm_s
+        return self.fan * PART_FAN_W_K + HEAT_J_MM_K * filament_mm_s
 
     def _hot(self) -> bool:
         return all(abs(heater.reading_c - heater.target_c) < READY_C for heater in (self.hotend, self.bed))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 
 AMBIENT_C = 25.0
-FILAMENT_J_MM_K = 5.6e-3  # heat that 1.75 mm PLA takes, per mm of filament and kelvin
 HOTEND_LOSS_W_K = (0.068, 0.097)  # range of losses to still air over published hot ends
 PART_FAN_W_K = 0.012  # what the part fan at full speed adds to the hot end's loss: a block with a sock
 

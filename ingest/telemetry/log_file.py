@@ -14,8 +14,8 @@ from ingest.records import EventKind
 from ingest.sources import Address, BaseSource, TelemetryItem
 from ingest.telemetry.items import to_items
 from ingest.telemetry.lines import LineCutter
-from ingest.telemetry.log_formats import LogFormat, recognise
-from ingest.telemetry.log_words import Heard
+from ingest.telemetry.logs.formats import LogFormat, recognise
+from ingest.telemetry.logs.words import Heard
 from ingest.telemetry.marlin import decode
 from ingest.telemetry.parsed import Line
 

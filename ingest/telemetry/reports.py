@@ -14,7 +14,7 @@ MOST_POWER = 255
 HIGHEST_C = 2000.0
 """deg C. RepRapFirmware says 2000.0 for a disconnected sensor; anything beyond is a damaged line."""
 
-_NUMBER = r"[-+]?\d{1,7}(?:\.\d{1,6})?"
+_NUMBER = r"[-+]?\d{1,7}(?:\.\d{1,17})?"  # firmware in Python says 13.199999999999985
 _POSITION = re.compile(
     rf"X:\s*({_NUMBER})\s*Y:\s*({_NUMBER})\s*Z:\s*({_NUMBER})(?:\s*[A-DF-W]:\s*{_NUMBER})*"
     rf"(?:\s*E:\s*({_NUMBER}))?(?:\s+Count\b.*)?$",

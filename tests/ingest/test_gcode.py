@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.telemetry.gcode import RETRACT_MM, GCode
-from ingest.telemetry.gcode_layers import Layers
-from ingest.telemetry.gcode_words import usual_move
+from ingest.telemetry.gcode.interpreter import RETRACT_MM, GCode
+from ingest.telemetry.gcode.layers import Layers
+from ingest.telemetry.gcode.words import usual_move
 
 
 def after(*lines: str) -> GCode:

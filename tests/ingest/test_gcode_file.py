@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceError, SourceNotFound
-from ingest.telemetry.gcode import GCode
-from ingest.telemetry.gcode_file import layer_times, read_lines, slicer_filament_mm
+from ingest.telemetry.gcode.file import layer_times, read_lines, slicer_filament_mm
+from ingest.telemetry.gcode.interpreter import GCode
 
 FILAMENT_SHARE = 0.01
 """Between our filament and the slicer's."""

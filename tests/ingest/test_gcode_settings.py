@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.telemetry.gcode import GCode
+from ingest.telemetry.gcode.interpreter import GCode
 
 
 def after(*lines: str) -> GCode:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.jobs import COLD_FOR_NS, MOVING_FOR_NS, STILL_FOR_NS, Change, JobTracker, name_of
+from ingest.jobs import (
+    COLD_FOR_NS,
+    CONFIRMED_WITHIN_NS,
+    MOVING_FOR_NS,
+    STILL_FOR_NS,
+    Change,
+    JobTracker,
+    name_of,
+)
 from ingest.records import NS_PER_S, Event, EventKind, Reading
 
 START_NS = 1_700_000_000 * NS_PER_S  # 2023-11-14T22:13:20Z
@@ -45,6 +53,14 @@ def test_a_print_goes_on_as_the_same_one_when_ingest_is_started_anew() -> None:
     assert told_by_service.job == running
     by_heat = JobTracker(tells_jobs=False, running="print 2023-11-14T22:13:20Z")
     assert by_heat.take(target(210.0, 600)) is None
+
+
+def test_a_print_that_ended_while_nobody_watched_is_over_when_the_service_does_not_tell_of_it() -> None:
+    tracker = JobTracker(tells_jobs=True, running="benchy.gcode 2023-11-14T22:13:20Z")
+    assert tracker.take(target(0.0, 600)) is None
+    ended = tracker.take(target(0.0, 600 + CONFIRMED_WITHIN_NS / NS_PER_S))
+    assert ended is not None
+    assert ended.idle
 
 
 def test_a_service_that_tells_of_no_print_leaves_the_printer_idle() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.records import NS_PER_S, Event, EventKind
-from ingest.telemetry.log_formats import repeated
+from ingest.telemetry.logs.formats import repeated
 from tests.ingest.logs import HEAD, OCTO, events, log_of, ns, read, values
 
 

@@ -19,6 +19,13 @@ from ingest.telemetry import TELEMETRY
 from ingest.telemetry.serial_port import SerialPort
 
 LIMIT_S = 10.0
+WHO = (
+    b"FIRMWARE_NAME:Marlin 2.1.2 SOURCE_CODE_URL:x PROTOCOL_VERSION:1.0 MACHINE_TYPE:Ender EXTRUDER_COUNT:1",
+    b"Cap:AUTOREPORT_POS:1",
+    b"Cap:AUTOREPORT_TEMP:1",
+    b"ok",
+)
+"""What the firmware answers to M115."""
 
 
 class Printer:
@@ -57,8 +64,9 @@ def printer() -> Iterator[Printer]:
     opened.vanish()
 
 
-def source_of(printer: Printer, poll: float = 60) -> SerialPort:
-    return SerialPort(parse_address(f"serial:{printer.path}?baud=250000&poll={poll}", TELEMETRY), "p1")
+def source_of(printer: Printer, poll: float = 60, mode: str = "owner") -> SerialPort:
+    address = f"serial:{printer.path}?baud=250000&poll={poll}&mode={mode}"
+    return SerialPort(parse_address(address, TELEMETRY), "p1")
 
 
 async def until(items: AsyncIterator[TelemetryItem], channel: str) -> list[TelemetryItem]:
@@ -86,7 +94,7 @@ async def answer(
     items: AsyncIterator[TelemetryItem], printer: Printer, said: list[bytes], channel: str
 ) -> list[TelemetryItem]:
     heard = asyncio.ensure_future(until(items, channel))
-    assert await asyncio.to_thread(printer.hears, b"M155 S1\n")
+    assert await asyncio.to_thread(printer.hears, b"M115\n")
     printer.say(*said)
     return await heard
 
@@ -109,8 +117,11 @@ def test_what_the_printer_says_is_yielded_with_times_that_do_not_run_backwards(p
 def test_it_asks_for_reports_at_the_start_and_after_a_restart(printer: Printer) -> None:
     async def run() -> None:
         async with aclosing(source_of(printer).items()) as items:  # type: ignore[type-var]
-            await answer(items, printer, [b"start", b"X:1 Y:2 Z:3"], "z_mm")
-            assert printer.hears(b"M155 S1\n")
+            await answer(items, printer, [*WHO, b"X:1 Y:2 Z:3"], "z_mm")
+            assert printer.hears(b"M155 S1\nM154 S1\n")
+            printer.say(b"start", b"X:1 Y:2 Z:3")
+            await until(items, "z_mm")
+            assert printer.hears(b"M155 S1\nM154 S1\n")
 
     asyncio.run(run())
 
@@ -119,7 +130,7 @@ def test_a_silent_printer_is_asked_again_and_again_and_nothing_else_is_sent(prin
     async def run() -> None:
         async with aclosing(source_of(printer, poll=0.05).items()) as items:  # type: ignore[type-var]
             waiting = asyncio.ensure_future(until(items, "hotend_c"))
-            assert await asyncio.to_thread(printer.hears, b"M155 S1\nM105\nM105\n")
+            assert await asyncio.to_thread(printer.hears, b"M115\nM105\nM114\nM105\nM114\n")
             printer.say(b"ok T:20.0 /0.0")
             await waiting
 
@@ -178,7 +189,7 @@ def test_a_port_that_is_none_says_so(path: str, found: str) -> None:
         asyncio.run(run())
 
 
-@pytest.mark.parametrize("option", ["baud=fast", "baud=1", "poll=0"])
+@pytest.mark.parametrize("option", ["baud=fast", "baud=1", "poll=0", "mode=guest"])
 def test_an_option_without_sense_is_refused_when_the_address_is_read(option: str) -> None:
     with pytest.raises(SourceError, match=f"found {option.split('=', maxsplit=1)[0]}="):
         SerialPort(parse_address(f"serial:/dev/ttyUSB0?{option}", TELEMETRY), "p1")

@@ -13,8 +13,9 @@ from ingest.simulate.faults import EXPECTED, Fault, FaultKind
 from ingest.simulate.heater import Effect, HotEnd
 from ingest.simulate.printer import STEP_S, Printer, Start
 from ingest.simulate.scene import Scene
-from ingest.simulate.thermal import FILAMENT_J_MM_K, HOTEND_LOSS_W_K
+from ingest.simulate.thermal import HOTEND_LOSS_W_K
 from ingest.simulate.toolpath import Toolpath
+from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
 PRINTING_C = 215.0
 
@@ -73,7 +74,7 @@ def test_a_cold_printer_heats_up_within_minutes_and_then_prints() -> None:
 def test_filament_and_fan_cost_as_much_power_as_on_real_printers() -> None:
     quiet, flowing = HotEnd(), HotEnd()
     quiet.settle(PRINTING_C)
-    flowing.settle(PRINTING_C, FILAMENT_J_MM_K * Toolpath().mean_filament_mm_s)
+    flowing.settle(PRINTING_C, HEAT_J_MM_K * Toolpath().mean_filament_mm_s)
     assert 3 <= flowing.power - quiet.power <= 16
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import hypot, sqrt
 
-from ingest.telemetry.gcode_arcs import Arc
-from ingest.telemetry.gcode_layers import Layers
-from ingest.telemetry.gcode_pace import Pace
-from ingest.telemetry.gcode_settings import Settings
+from ingest.telemetry.gcode.arcs import Arc
+from ingest.telemetry.gcode.layers import Layers
+from ingest.telemetry.gcode.pace import Pace
+from ingest.telemetry.gcode.settings import Settings
 
 USUAL_FEED_MM_S = 25.0
 """Before the first F (Marlin gcode.cpp: 1500 mm/min)."""

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time
 from typing import ClassVar, Protocol, TypeAlias
 
 from ingest.records import NS_PER_S, EventKind
-from ingest.telemetry.cadence import Cadence, interval_s
-from ingest.telemetry.log_words import RECEIVED, Heard, Stamps, is_printers, to_ns, understand
+from ingest.telemetry.logs.cadence import Cadence, interval_s
+from ingest.telemetry.logs.words import RECEIVED, Heard, Stamps, is_printers, to_ns, understand
 from ingest.telemetry.parsed import Line, Parsed
 
 OpenLines: TypeAlias = Callable[[], Iterator[str]]

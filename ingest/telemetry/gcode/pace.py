@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf, sqrt
 
-from ingest.telemetry.gcode_words import Words
+from ingest.telemetry.gcode.words import Words
 
 SLOWEST_MM_S = 0.05
 """Speed at or below which nothing moves (Marlin MINIMUM_PLANNER_SPEED)."""

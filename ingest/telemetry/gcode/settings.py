@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ingest.telemetry.gcode_words import Command
+from ingest.telemetry.gcode.words import Command
 
 FULL_FAN = 255.0
 """``M106 S`` at full duty."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.errors import SourceError, SourceNotFound
-from ingest.telemetry.gcode import GCode
-from ingest.telemetry.gcode_words import LONGEST_LINE
+from ingest.telemetry.gcode.interpreter import GCode
+from ingest.telemetry.gcode.words import LONGEST_LINE
 
 BINARY_MAGIC = b"GCDE"
 """Beginning of Prusa's binary G-code (libbgcode)."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ingest.telemetry.gcode_arcs import arc_around, centre
-from ingest.telemetry.gcode_motion import Motion
-from ingest.telemetry.gcode_words import Command, read_command, read_comment, usual_move
+from ingest.telemetry.gcode.arcs import arc_around, centre
+from ingest.telemetry.gcode.motion import Motion
+from ingest.telemetry.gcode.words import Command, read_command, read_comment, usual_move
 
 MM_PER_INCH = 25.4
 RETRACT_MM, RETRACT_MM_S, RECOVER_MM_S = 3.0, 45.0, 8.0

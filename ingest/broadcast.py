@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TypeAlias, cast
@@ -84,7 +84,9 @@ class Broadcast:
             self.dropped[self._feeds[name].name] += 1
 
 
-def listen(events: redis.Redis, printer: str, shards: int, wait_s: float = 0.5) -> Iterator[Arrived | None]:
+def listen(
+    events: redis.Redis, printer: str, shards: int, wait_s: float = 0.5
+) -> Generator[Arrived | None, None, None]:
     """The receiving end: items as they come, None whenever nothing came for ``wait_s``. Never ends by itself.
 
     Raises StoreUnreachable where the connection is lost, RecordError where a newer Nozzlewatch sends.

@@ -179,12 +179,12 @@ def job_of(printer: PrinterTable, base: Path) -> str:
 
 
 async def merged(
-    camera: Camera | None, telemetry: Telemetry | None
+    camera: Camera | None, telemetry: Telemetry | None, *, camera_later_ns: int = 0
 ) -> AsyncGenerator[tuple[int, Item], None]:
     """Items of recorded sources in the order of their times, each with its time on the common axis, ns.
 
     A source whose times are only estimated (a folder at a fixed rate, a log without stamps) is laid so that
-    it begins with the other one.
+    it begins with the other one. After that the camera is moved by ``camera_later_ns``.
     """
     frames = _Ahead(camera.frames() if camera is not None else None)
     items = _Ahead(telemetry.items() if telemetry is not None else None)
@@ -194,8 +194,9 @@ async def merged(
         apart_ns = frames.at_ns - items.at_ns
         if camera is not None and camera.time_estimated:
             frames.shift_ns = -apart_ns
-        elif telemetry is not None and telemetry.time_estimated:
+        elif telemetry is not None and telemetry.time_estimated and not telemetry.laid:
             items.shift_ns = apart_ns
+    frames.shift_ns += camera_later_ns
     while frames.item is not None or items.item is not None:
         # Of equal times the telemetry goes first: it says what the picture shows.
         first = frames if items.item is None or (frames.item and frames.at_ns < items.at_ns) else items

@@ -8,13 +8,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 from ingest.errors import NozzlewatchError, StoreUnreachable, UsageError
 from ingest.farm import Farm
-from ingest.records import Status, encode
+from ingest.records import NS_PER_S, Health, Status, decode, encode
 from ingest.store import EmbeddedStores, Stores, StoreUrls, open_stores, wait_for_stores
 from ingest.stream import store_errors
 
@@ -22,6 +24,8 @@ log = logging.getLogger("nozzlewatch")
 
 STATUS_KEY = "nw:status"
 STATUS_EVERY_S = 5.0
+FRESH_S = 3 * STATUS_EVERY_S
+"""A part that has said nothing for so long is not at work any more."""
 RETRY_S = 0.5
 STORE_LIMIT_S = 10.0
 """How long a stage waits at its start for a store that does not answer, in s."""
@@ -96,6 +100,23 @@ def publish_status(stores: Stores, status: Status) -> None:
     field = f"{status.source}/{status.printer}" if status.printer else status.source
     with store_errors():
         stores.events.hset(STATUS_KEY, field, encode(status))
+
+
+def watched_now(farm: Farm) -> dict[str, Status]:
+    """The printers of a farm that an ingest process watches at this moment, with how it says they are."""
+    fresh_ns = time.time_ns() - int(FRESH_S * NS_PER_S)
+    try:
+        with contextlib.closing(StoreSource(farm).attach()) as stores, store_errors():
+            told = cast(list[bytes], stores.events.hvals(STATUS_KEY))
+    except StoreUnreachable:
+        return {}
+    statuses = (decode(one, Status) for one in told)
+    return {
+        status.printer: status
+        for status in statuses
+        if status.printer and status.source == "ingest" and status.at_ns >= fresh_ns
+        and status.health not in (Health.ENDED, Health.DOWN)
+    }  # fmt: skip
 
 
 def run_stage(main: Callable[[threading.Event], int], *, debug: bool = False, quiet: bool = False) -> int:

@@ -10,8 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from ingest.broadcast import Broadcast
+from ingest.cameras.shared import CameraHub
 from ingest.commands import CommandDesk
 from ingest.errors import StoreUnreachable
 from ingest.farm import Farm, PrinterTable
@@ -46,6 +48,7 @@ class IngestWorker:
         # Threads take turns: redis-py's client raises whatever comes when it is closed while one uses it.
         self._in_use = threading.Lock()
         self._writer = WindowWriter(self._stores, farm.table.shards)
+        self._cameras = CameraHub()
         self.feeds = [self._feed(farm, printer) for printer in farm.printers]
         self._broadcast = Broadcast(self.feeds, farm.table.shards)
         self._queue: asyncio.Queue[Captured] = asyncio.Queue(QUEUE)
@@ -57,7 +60,8 @@ class IngestWorker:
 
     def _feed(self, farm: Farm, printer: PrinterTable) -> Feed:
         """A printer's feed, which goes on with the print that ran when it was watched last."""
-        feed = partial(Feed, printer, farm.timing(printer), farm.path.parent)
+        timing, base = farm.timing(printer), farm.path.parent
+        feed = partial(Feed, printer, timing, base, cameras=self._cameras.open)
         if printer.recorded:
             return feed()
         now = time.time_ns() // farm.span_ns
@@ -75,8 +79,9 @@ class IngestWorker:
         others = [asyncio.create_task(work()) for work in (self._keep_telling, self._keep_sending)]
         halt = threading.Event()
         commands = asyncio.create_task(self._serve_commands(halt))
+        works: list[asyncio.Future[Any]] = [feeds, writer, commands, *others]
         try:
-            while not (stop.is_set() or any(work.done() for work in (feeds, writer, commands, *others))):
+            while not (stop.is_set() or any(work.done() for work in works)):
                 await asyncio.sleep(POLL_S)
             halt.set()
             await commands

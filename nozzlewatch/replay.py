@@ -20,15 +20,14 @@ from detector.__main__ import build_worker
 from detector.anomaly import Anomaly, Kind
 from detector.settings import DetectorSettings, DetectorTable, Reaction
 from ingest.__main__ import raise_where_down
-from ingest.cameras import CAMERAS
 from ingest.errors import SourceError, UsageError
-from ingest.farm import SOURCES, Farm, FarmTable, PrinterTable
+from ingest.farm import Farm, FarmTable, PrinterTable
 from ingest.feed import job_of
-from ingest.sources import parse_address
 from ingest.stage import StoreSource
 from ingest.stream import ALERTS, LOG, drops
 from ingest.worker import IngestWorker
 from nozzlewatch.output import print_anomalies, write_json
+from nozzlewatch.prints import as_printer
 from sinks.__main__ import run_all
 from sinks.consume import Plan, SinkWorker
 from sinks.parquet_log import LOCK, SCRATCH, ParquetLog
@@ -50,28 +49,6 @@ class Replayed(NamedTuple):
     out: Path
 
 
-def as_printer(sources: Sequence[str], name: str) -> PrinterTable:
-    """The printer that these sources record: at most one camera and one telemetry source.
-
-    Raises UsageError for other combinations and for an address that makes no sense.
-    """
-    found: dict[str, str] = {}
-    recorded = {name: kind for name, kind in SOURCES.items() if kind.recorded}
-    for source in sources:
-        what = "camera" if source.partition(":")[0] in CAMERAS else "telemetry"
-        try:
-            parse_address(source, recorded)
-        except SourceError as error:
-            raise UsageError(f"replay: {error} (recorded sources)") from error
-        if what in found:
-            raise UsageError(
-                f"replay: found {found[what]!r} and {source!r}, expected at most one camera and one "
-                "telemetry source: they are replayed as one print; replay other prints one by one"
-            )
-        found[what] = source
-    return PrinterTable(name=name, camera=found.get("camera", ""), telemetry=found.get("telemetry", ""))
-
-
 def replay(
     sources: Sequence[str],
     out: Path,
@@ -85,7 +62,7 @@ def replay(
     Raises SourceError where a source cannot be read or holds nothing that can be used, UsageError for
     sources that make no print.
     """
-    table = as_printer(sources, printer)
+    table = as_printer("replay", sources, printer)
     _make(out)
     scratch = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ingest.cameras.folder import WatchedFolder
 from ingest.cameras.images import ImageFolder
 from ingest.cameras.mjpeg import MjpegCamera
+from ingest.cameras.recording import RecordedCamera
 from ingest.cameras.snapshot import SnapshotCamera
 from ingest.cameras.stream import HttpVideo, RtspCamera
 from ingest.cameras.v4l2 import V4l2Camera
@@ -25,6 +26,7 @@ CAMERAS: dict[str, type[Camera]] = {
     "v4l2": V4l2Camera,
     "images": ImageFolder,
     "video": VideoFile,
+    "recording": RecordedCamera,
     "simulated": SimulatedCamera,
 }
 

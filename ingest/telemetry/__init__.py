@@ -6,12 +6,14 @@ from pathlib import Path
 
 from ingest.sources import Telemetry, parse_address
 from ingest.telemetry.bambu.source import BambuPrinter
+from ingest.telemetry.csv_file import CsvFile
 from ingest.telemetry.klippy.file import KlippyFile
 from ingest.telemetry.klippy.live import KlippyLog
 from ingest.telemetry.log_file import LogFile
 from ingest.telemetry.moonraker.source import Moonraker
 from ingest.telemetry.octoprint.source import OctoPrint
 from ingest.telemetry.prusalink.source import PrusaLink
+from ingest.telemetry.recording import RecordedTelemetry
 from ingest.telemetry.serial_port import SerialPort
 from ingest.telemetry.tap import Tap
 
@@ -19,6 +21,8 @@ TELEMETRY: dict[str, type[Telemetry]] = {
     "serial": SerialPort,
     "tap": Tap,
     "log": LogFile,
+    "csv": CsvFile,
+    "recording": RecordedTelemetry,
     "moonraker": Moonraker,
     "prusalink": PrusaLink,
     "octoprint": OctoPrint,

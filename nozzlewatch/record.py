@@ -1,0 +1,167 @@
+"""``nozzlewatch record``: records a live print, all that its camera and its printer tell."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from ingest.broadcast import listen
+from ingest.cameras import open_camera
+from ingest.clock import AnchoredClock
+from ingest.errors import SourceError, UsageError
+from ingest.farm import Farm, PrinterTable, load_farm
+from ingest.reconnect import Connection, keep_reading
+from ingest.recordings.format import About
+from ingest.recordings.recorder import Recorder
+from ingest.recordings.writer import check_new
+from ingest.sources import Item, without_login
+from ingest.stage import StoreSource, watched_now
+from ingest.telemetry import open_telemetry
+from nozzlewatch.output import write_json
+
+POLL_S = 0.1
+"""How often is looked whether recording is to end, in s."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What a recording holds: ``counts`` as ``Recorder`` has them; ``whole``: it was finished."""
+
+    path: str
+    seconds: float
+    size: int  # bytes
+    counts: dict[str, int]
+    whole: bool
+
+
+def record(
+    farm_file: Path, printer: str | None, path: Path, *, seconds: float | None, stop: threading.Event
+) -> Recorded:
+    """Record a printer until ``seconds`` have passed or ``stop`` is set.
+
+    Raises FarmFileError, UsageError for a printer that the farm does not have or a file that is there
+    already, SourceError where nothing came: then no file is left.
+    """
+    farm = load_farm(farm_file)
+    table = _chosen(farm, printer)
+    check_new(path)
+    if table.name in watched_now(farm):
+        return asyncio.run(_record_watched(farm, table, path, seconds, stop))
+    return asyncio.run(_record(farm, table, path, seconds, stop))
+
+
+def about(farm: Farm, table: PrinterTable) -> About:
+    """What a recording says of itself."""
+    return About(
+        printer=table.name,
+        farm=farm.table.name,
+        camera=without_login(table.camera),
+        telemetry=without_login(table.telemetry),
+        version=version("nozzlewatch"),
+    )
+
+
+async def _record(
+    farm: Farm, table: PrinterTable, path: Path, seconds: float | None, stop: threading.Event
+) -> Recorded:
+    readers = _readers(table, farm.path.parent)
+    connections = {what: Connection() for what in readers}
+    clock, loop = AnchoredClock(), asyncio.get_running_loop()
+    began_s = loop.time()
+    async with Recorder(path, about(farm, table)) as recorder:
+
+        def deliver(item: Item) -> None:
+            recorder.take(item, clock.now_ns())
+
+        tasks = [
+            asyncio.create_task(keep_reading(f"{table.name}: {what}", connections[what], read, deliver))
+            for what, read in readers.items()
+        ]
+        await _until(stop, began_s + seconds if seconds is not None else None)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if not recorder.counts:
+        recorder.discard()
+        raise SourceError(_nothing(table.name, connections))
+    return Recorded(str(path), loop.time() - began_s, recorder.size, dict(recorder.counts), recorder.whole)
+
+
+async def _record_watched(
+    farm: Farm, table: PrinterTable, path: Path, seconds: float | None, stop: threading.Event
+) -> Recorded:
+    """Record what the running watch gets of the printer: its camera and its port are opened once."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    async with Recorder(path, about(farm, table)) as recorder:
+        with closing(StoreSource(farm).attach()) as stores:
+            arrived = listen(stores.events, table.name, farm.table.shards, POLL_S)
+            while not stop.is_set() and (seconds is None or loop.time() < began_s + seconds):
+                if (found := await asyncio.to_thread(next, arrived)) is not None:
+                    recorder.take(*found)
+            arrived.close()
+    if not recorder.counts:
+        recorder.discard()
+        raise SourceError(f"{table.name}: found that the running watch gets nothing of it, expected items")
+    return Recorded(str(path), loop.time() - began_s, recorder.size, dict(recorder.counts), recorder.whole)
+
+
+def _readers(table: PrinterTable, base: Path) -> dict[str, Callable[[], AsyncIterator[Item]]]:
+    """What reads each source of the printer. Raises SourceError for an address that makes no sense."""
+    readers: dict[str, Callable[[], AsyncIterator[Item]]] = {}
+    if table.camera:
+        readers["camera"] = open_camera(table.camera, table.name, base).frames
+    if table.telemetry:
+        telemetry = open_telemetry(table.telemetry, table.name, base)
+        telemetry.with_lines = True
+        readers["telemetry"] = telemetry.items
+    return readers
+
+
+async def _until(stop: threading.Event, end_s: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    while not stop.is_set() and (end_s is None or loop.time() < end_s):
+        await asyncio.sleep(POLL_S)
+
+
+def _chosen(farm: Farm, name: str | None) -> PrinterTable:
+    """The printer of that name, or the only one. Raises UsageError."""
+    names = [table.name for table in farm.printers]
+    listed = ", ".join(names)
+    if name is None and len(names) > 1:
+        raise UsageError(f"record: found {len(names)} printers, expected --printer and one of {listed}")
+    wanted = names[0] if name is None else name
+    table = next((table for table in farm.printers if table.name == wanted), None)
+    if table is None:
+        close = difflib.get_close_matches(wanted, names, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise UsageError(f"--printer: found {wanted!r}, expected one of {listed}{hint}")
+    if table.recorded:
+        raise UsageError(
+            f"--printer {wanted}: found a recorded print, expected a live one: "
+            "nozzlewatch import makes a recording of it"
+        )
+    return table
+
+
+def _nothing(name: str, connections: dict[str, Connection]) -> str:
+    why = "; ".join(f"{what}: {connection.why or 'said nothing'}" for what, connection in connections.items())
+    return f"{name}: found nothing to record ({why}), expected a printer that is switched on"
+
+
+def tell(recorded: Recorded, json: str | None) -> None:
+    """Print what was recorded for people, or write it as JSON for programs."""
+    if json is not None:
+        write_json(json, msgspec.to_builtins(recorded))
+        return
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(recorded.counts.items()))
+    told = f"{recorded.path}: {recorded.seconds:.0f} s, {recorded.size / 2**20:.1f} MiB: {counts}"
+    Console().print(Text(told))

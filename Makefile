@@ -2,6 +2,7 @@
 # make test    sets everything up and passes the tests
 # make check   ruff, mypy strict, import-linter
 # make bench   measures; writes bench/results.json
+# make fuzz    looks for inputs that crash a parser (FUZZ_SECONDS=60)
 
 PYTHON ?= python3
 SECONDS ?= 90
@@ -9,8 +10,11 @@ PRINTERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/peers/.ready
+FUZZ := $(VENV)/.fuzz
+FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check bench clean setup
+.PHONY: demo test check bench fuzz clean setup peers
 
 setup: $(READY)
 
@@ -25,7 +29,13 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/nozzlewatch demo --seconds $(SECONDS) --printers $(PRINTERS)
 
-test: $(READY)
+# The servers that tests talk to. What cannot be had is said, and its tests are skipped: see .ci/peers.
+peers: $(PEERS)
+
+$(PEERS): .ci/peers | $(READY)
+	PYTHON=$(BIN)/python .ci/peers
+
+test: $(READY) $(PEERS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
@@ -36,6 +46,14 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+# Coverage-guided fuzzing for FUZZ_SECONDS, shared out over all targets (tests/fuzz).
+fuzz: $(FUZZ)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+$(FUZZ): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	touch $(FUZZ)
 
 clean:
 	rm -rf $(VENV) out demo data dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

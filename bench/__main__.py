@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench import frames, judging, pipeline
+from bench import alignment, crowd, frames, gcode, judging, pipeline, tap
 from bench.figure import Figure
 from bench.machine import ROOT, origin
 from ingest.simulate.recording import write_recording
@@ -23,16 +24,49 @@ RECORDING_S = 900
 
 
 def main() -> None:
-    """Measure one after the other; the pipeline last, with all the threads that it takes by itself."""
+    """Measure one after the other; the pipeline last, with all the threads that it takes by itself.
+
+    ``python -m bench ingest`` measures ingest alone and leaves the other figures as they stand.
+    """
     console = Console()
+    ingested = list(_ingest(console))
+    if sys.argv[1:] == ["ingest"]:
+        console.print(table(ingested))
+        _write({**_before(), **origin("python -m bench ingest"), "ingest": _values(ingested)})
+        return
     with tempfile.TemporaryDirectory(prefix="nozzlewatch-") as folder:
         figures = list(_measured(Path(folder), console))
     load = os.getloadavg()[0]
     told = {**origin("python -m bench"), "load": round(load, 2), "simulated": True}
     told["figures"] = {one.name: {**one._asdict(), "ratio": one.ratio} for one in figures}
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
-    console.print(table(figures))
+    told["ingest"] = _values(ingested)
+    _write(told)
+    console.print(table([*ingested, *figures]))
     console.print(f"load {load:.1f} at the end (above 1 something else may have run too); written: {RESULTS}")
+
+
+def _ingest(console: Console) -> Iterator[Figure]:
+    """G-code, the tap's delay, alignment, and what a whole farm costs."""
+    for what, measure in (
+        ("G-code", gcode.measure),
+        ("the tap", tap.measure),
+        ("alignment, a minute", alignment.measure),
+        ("100 cameras and 100 printers", crowd.measure),
+    ):
+        console.print(f"ingest: {what} …")
+        yield from measure()
+
+
+def _values(figures: Sequence[Figure]) -> dict[str, float]:
+    return {one.name: one.value for one in figures}
+
+
+def _before() -> dict[str, object]:
+    return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, object]) if RESULTS.exists() else {}
+
+
+def _write(told: dict[str, object]) -> None:
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
 
 
 def _measured(folder: Path, console: Console) -> Iterator[Figure]:

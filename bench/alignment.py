@@ -52,7 +52,7 @@ async def errors_ms(seconds: float, seed: int = 1) -> dict[str, list[float]]:
     """Distance of each beat's picture from its line after alignment, ms, by printer."""
     app = web.Application()
     app.router.add_get("/{camera}", lambda request: _stream(request, random.Random(seed)))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from ingest.cameras import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
-from ingest.records import COUNTED, Frame, Reading
-from ingest.sources import TelemetryItem
-from ingest.stage import StoreSource, data_folder
+from ingest.records import Health, Status
+from ingest.sources import Camera, Telemetry, without_login
+from ingest.stage import StoreSource, data_folder, watched_now
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
+from nozzlewatch.trial import try_camera, try_printer
 from sinks.settings import SinkSettings, load_settings
-
-SOURCE_LIMIT_S = 10.0
-"""How long a source may take to give something."""
 
 STORE_LIMIT_S = 5.0
 
@@ -38,8 +36,7 @@ def check_farm(path: Path) -> list[Finding]:
     farm = settings.detector.farm
     data_folder(farm)
     findings = [_tried("store", lambda: _store(farm))]
-    for printer in farm.printers:
-        findings += _printer(printer, farm.path.parent)
+    findings += asyncio.run(_printers(farm, watched_now(farm)))
     findings.append(_tried("log", lambda: _log(settings)))
     accepted = "address accepted; no alert was sent"
     findings += [Finding(f"alerts: {channel.name}", True, accepted) for channel in settings.channels()]
@@ -65,55 +62,40 @@ def _store(farm: Farm) -> str:
     return f"{without_password(farm.table.redis)}: version {version}, answers in {answered_ms:.1f} ms"
 
 
-def _printer(printer: PrinterTable, base: Path) -> Iterator[Finding]:
+async def _printers(farm: Farm, watched: Mapping[str, Status]) -> list[Finding]:
+    """Try all sources at once; those of a printer that is being watched now are told from its status."""
+    found = await asyncio.gather(*(_printer(one, farm.path.parent, watched) for one in farm.printers))
+    return [finding for findings in found for finding in findings]
+
+
+async def _printer(printer: PrinterTable, base: Path, watched: Mapping[str, Status]) -> list[Finding]:
+    if printer.name in watched:
+        status = watched[printer.name]
+        told = f"is being watched now: {status.health}{status.detail and ', ' + status.detail}"
+        return [Finding(printer.name, status.health is Health.OK, told)]
+    findings = []
     if printer.camera:
-        yield _tried(f"{printer.name}: camera", lambda: _camera(printer, base))
+        findings.append(await _source(printer, "camera", lambda: try_camera(_camera(printer, base))))
     if printer.telemetry:
-        yield _tried(f"{printer.name}: telemetry", lambda: _telemetry(printer, base))
+        findings.append(await _source(printer, "telemetry", lambda: try_printer(_telemetry(printer, base))))
+    return findings
 
 
-def _camera(printer: PrinterTable, base: Path) -> str:
-    camera = open_camera(printer.camera, printer.name, base)
-    frame = asyncio.run(_first(camera.frames(), printer.camera))
-    return f"{frame.width}x{frame.height}, {len(frame.jpeg) / 1024:.0f} KiB a frame"
-
-
-def _telemetry(printer: PrinterTable, base: Path) -> str:
-    telemetry = open_telemetry(printer.telemetry, printer.name, base)
-    values: dict[str, float] = {}
-    asyncio.run(_until_temperature(telemetry.items(), printer.telemetry, values))
-    return ", ".join(f"{name} {value:g}" for name, value in values.items() if name not in COUNTED)
-
-
-async def _first(items: AsyncIterator[Frame], address: str) -> Frame:
-    async for item in _limited(items, address):
-        return cast(Frame, item)
-    raise SourceError(f"{address}: found nothing to read, expected at least one frame")
-
-
-async def _until_temperature(
-    items: AsyncIterator[TelemetryItem], address: str, values: dict[str, float]
-) -> None:
-    async for item in _limited(items, address):
-        if isinstance(item, Reading):
-            values[item.channel] = item.value
-        if "hotend_c" in values or "bed_c" in values:
-            return
-    if not values:
-        raise SourceError(f"{address}: found no line of a printer, expected temperatures")
-
-
-async def _limited(items: AsyncIterator[object], address: str) -> AsyncIterator[object]:
-    """The items of a source until the limit has passed; then a SourceError."""
+async def _source(printer: PrinterTable, what: str, look: Callable[[], Awaitable[str]]) -> Finding:
     try:
-        async with asyncio.timeout(SOURCE_LIMIT_S):
-            async for item in items:
-                yield item
-    except TimeoutError as error:
-        raise SourceError(
-            f"{address}: found nothing within {SOURCE_LIMIT_S:g} s, expected it to say something; "
-            "is it switched on and connected, and is the speed (baud) right?"
-        ) from error
+        return Finding(f"{printer.name}: {what}", True, await look())
+    except SourceError as error:
+        address = without_login(getattr(printer, what))
+        told = str(error) if address.partition("?")[0] in str(error) else f"{address}: {error}"
+        return Finding(f"{printer.name}: {what}", False, told)
+
+
+def _camera(printer: PrinterTable, base: Path) -> Camera:
+    return open_camera(printer.camera, printer.name, base)
+
+
+def _telemetry(printer: PrinterTable, base: Path) -> Telemetry:
+    return open_telemetry(printer.telemetry, printer.name, base)
 
 
 def _log(settings: SinkSettings) -> str:

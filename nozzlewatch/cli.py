@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ingest.records import Action
 from ingest.stage import FAILED, FINE, report_errors, run_stage
 from nozzlewatch import anomalies
 from nozzlewatch.output import write_json
@@ -112,9 +113,86 @@ def check(farm: FarmFile, json: JsonOption = None, debug: Debug = False) -> None
 
 
 @app.command()
+def discover(
+    seconds: Annotated[float, typer.Option(min=0, max=60, help="how long to listen for services")] = 3.0,
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Find cameras, serial ports and print services, as lines of a farm file that are ready to paste."""
+    from nozzlewatch.discover import NOTHING, farm_lines
+    from nozzlewatch.discover import discover as work
+
+    def run() -> int:
+        found = work(seconds)
+        if json is not None:
+            write_json(json, [one._asdict() for one in found])
+        else:
+            sys.stdout.write(f"{farm_lines(found) or NOTHING}\n")
+        return FINE
+
+    raise typer.Exit(report_errors(run, debug=debug))
+
+
+@app.command()
+def tell(
+    farm: FarmFile,
+    printer: Annotated[str, typer.Argument(help="the printer's name in the farm file")],
+    action: Annotated[Action, typer.Argument(help="what it is to do")],
+    debug: Debug = False,
+) -> None:
+    """Pause, resume or cancel a print, and say what the printer answered. The farm must be watched."""
+    from nozzlewatch.telling import tell as work
+
+    raise typer.Exit(report_errors(lambda: work(farm, printer, action), debug=debug))
+
+
+@app.command()
+def record(
+    farm: FarmFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the recording to make, NAME.mcap")],
+    printer: Annotated[str | None, typer.Option(help="which one; not needed where there is one")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="how long; without it until Ctrl-C")] = None,
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Record a live print: every picture, reading, event and raw line, into a file that Foxglove opens."""
+    from nozzlewatch.record import record as work
+    from nozzlewatch.record import tell
+
+    def run(stop: threading.Event) -> int:
+        recorded = work(farm, printer, output, seconds=seconds, stop=stop)
+        tell(recorded, json)
+        return FINE if recorded.whole else FAILED
+
+    raise typer.Exit(run_stage(run, debug=debug, quiet=json is not None))
+
+
+@app.command("import")
+def import_(
+    sources: Annotated[
+        list[str], typer.Argument(help="images:DIR, video:FILE, log:FILE, csv:FILE, …: one recorded print")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the recording to make, NAME.mcap")],
+    printer: Annotated[str, typer.Option(help="the printer's name")] = "imported",
+    offset: Annotated[float, typer.Option(help="s by which the camera is moved against the log")] = 0.0,
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Make a recording of a print's video or pictures and its log or CSV."""
+    from nozzlewatch.importing import import_print, tell
+
+    def run(stop: threading.Event) -> int:
+        tell(import_print(sources, output, printer=printer, offset_s=offset, stop=stop), json)
+        return FINE
+
+    raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))
+
+
+@app.command()
 def replay(
     sources: Annotated[
-        list[str], typer.Argument(help="images:DIR, video:FILE, log:FILE: one recorded print")
+        list[str],
+        typer.Argument(help="images:DIR, video:FILE, log:FILE, or PRINT.mcap, …: one recorded print"),
     ],
     out: Annotated[Path, typer.Option(help="folder for report.json, report.html and the Parquet log")] = Path(
         "out"

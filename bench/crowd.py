@@ -1,4 +1,4 @@
-"""What ingest costs: a hundred cameras and a hundred printers in one process, in cores and in memory."""
+"""A hundred cameras and a hundred printers in one ingest process: what it costs, in cores and in memory."""
 
 from __future__ import annotations
 

@@ -99,6 +99,7 @@ class MjpegCamera(BaseSource):
             raise CameraUnreachable(
                 f"{self._address}: found {found}, expected a stream (multipart/x-mixed-replace): {hint}"
             )
+        self.facts["codec"] = "MJPEG, passed through"
         self.facts["server"] = stream.headers.get("Server", "does not say what it is")
 
     async def _parts(self, stream: ClientResponse) -> list[Part]:

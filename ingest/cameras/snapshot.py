@@ -76,6 +76,7 @@ class SnapshotCamera(BaseSource):
             async with asyncio.timeout(READ_S), session.get(self._url, headers=self._known) as response:
                 captured_ns = (asked_ns + clock.now_ns()) // 2
                 data = await self._data(response)
+        self.facts["codec"] = response.content_type
         self.facts["latency_ms"] = str((clock.now_ns() - asked_ns) // _NS_PER_MS)
         return _Answer(captured_ns, response.content_type, data) if data is not None else None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.cameras import handover
+from ingest.cameras.decoding import handover
 from ingest.cameras.decoding.handover import latest_frames
 from ingest.errors import CameraUnreachable
 from ingest.records import Frame

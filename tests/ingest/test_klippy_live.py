@@ -12,7 +12,8 @@ import pytest
 from ingest.errors import PrinterUnreachable, SourceError
 from ingest.records import Event, EventKind, Reading, SerialLine
 from ingest.sources import TelemetryItem
-from ingest.telemetry import klippy, open_telemetry
+from ingest.telemetry import open_telemetry
+from ingest.telemetry.klippy import live as klippy
 from ingest.telemetry.klippy.live import KlippyLog
 from ingest.telemetry.klippy.tail import BEGINNING, READ_BYTES, end_of, look
 from tests.ingest.klippy_logs import START, stats

@@ -11,7 +11,8 @@ import pytest
 from ingest.errors import CommandFailed, PrinterUnreachable
 from ingest.records import Action, EventKind
 from ingest.sources import Commandable
-from ingest.telemetry import octoprint_server, open_telemetry
+from ingest.telemetry import open_telemetry
+from ingest.telemetry.octoprint import server as octoprint_link
 from tests.peers.octoprint_server import STATUS_KEY, OctoPrintServer, serving
 from tests.peers.watch import reading, watching
 
@@ -197,8 +198,8 @@ def test_a_server_that_dies_is_lost_and_is_read_anew_when_it_is_back(octoprint: 
 def test_a_server_that_says_nothing_any_more_is_lost(
     octoprint: OctoPrintServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert octoprint_server.HEARTBEAT_S * 1.5 <= 30
-    monkeypatch.setattr(octoprint_server, "HEARTBEAT_S", 1.0)
+    assert octoprint_link.HEARTBEAT_S * 1.5 <= 30
+    monkeypatch.setattr(octoprint_link, "HEARTBEAT_S", 1.0)
     with watching(octoprint.address()) as watch:
         watch.until(lambda: watch.items, "anything")
         with octoprint.frozen():

@@ -15,7 +15,8 @@ from aiohttp import web
 from ingest.errors import PrinterUnreachable, SourceError
 from ingest.records import EventKind
 from ingest.sources import TelemetryItem
-from ingest.telemetry import octoprint_server, open_telemetry
+from ingest.telemetry import open_telemetry
+from ingest.telemetry.octoprint import server as octoprint_link
 
 KEY = "k3y"
 LIMIT_S = 10.0
@@ -152,7 +153,7 @@ def test_the_key_follows_no_redirect() -> None:
 def test_a_key_that_may_not_see_the_state_is_told_which_permission_it_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(octoprint_server, "FIRST_STATE_S", 0.2)
+    monkeypatch.setattr(octoprint_link, "FIRST_STATE_S", 0.2)
     assert 'permission "Status"' in refusal(FakeOctoPrint().answer)
 
 
@@ -168,7 +169,7 @@ def test_a_proxy_that_passes_no_websockets_on_is_called_so() -> None:
 
 
 def test_an_answer_without_an_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(octoprint_server, "READY_S", 0.3)
+    monkeypatch.setattr(octoprint_link, "READY_S", 0.3)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

@@ -51,7 +51,11 @@ WAYS = (
 async def errors_ms(seconds: float, seed: int = 1) -> dict[str, list[float]]:
     """Distance of each beat's picture from its line after alignment, ms, by printer."""
     app = web.Application()
-    app.router.add_get("/{camera}", lambda request: _stream(request, random.Random(seed)))
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        return await _stream(request, random.Random(seed))
+
+    app.router.add_get("/{camera}", stream)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

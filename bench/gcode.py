@@ -1,8 +1,8 @@
 """How fast G-code is read on one core, and how near its filament and time come to the slicer's own words.
 
-    NOZZLEWATCH_DATA=DIR python -m bench.gcode
+    python -m bench.gcode
 
-tells it per file of ``gcode/*.gcode`` in the folder of real data; without one, of a generated file.
+tells it per file of ``gcode/*.gcode`` in the folder of real data (NOZZLEWATCH_DATA), else of a generated one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import os
 import re
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.figure import Figure, ms_side_by_side
+from bench.machine import ROOT
 from ingest.telemetry.gcode.file import layer_times, read_lines, slicer_filament_mm
 from ingest.telemetry.gcode.interpreter import GCode
 
@@ -44,19 +44,18 @@ class Speed(NamedTuple):
 
 
 def measure() -> Iterator[Figure]:
-    """The speed (median over the files) and the largest error of the filament (a share)."""
+    """The speed of the slowest file and the largest error of the filament (a share)."""
     files = samples()
-    speeds = [speed(file.lines) for file in files]
-    own, splitting = (statistics.median(values) for values in zip(*speeds, strict=True))
-    yield Figure("gcode_mb_per_s", own, "MB/s", "splitting the same lines", splitting)
+    slowest = min(speed(file.lines) for file in files)
+    yield Figure("gcode_mb_per_s", slowest.own, "MB/s", "splitting the same lines", slowest.splitting)
     errors = [error for file in files if (error := filament_error(file.lines)) is not None]
     yield Figure("filament_error_max", max(map(abs, errors)), "share")
 
 
 def samples() -> list[Sample]:
     """The real files where there are any, else a generated one."""
-    folder = os.environ.get("NOZZLEWATCH_DATA")
-    paths = sorted((Path(folder) / "gcode").glob("*.gcode")) if folder else []
+    folder = Path(os.environ.get("NOZZLEWATCH_DATA", ROOT.parent / "shared" / "data"))
+    paths = sorted((folder / "gcode").glob("*.gcode"))
     return [Sample(path.stem, list(read_lines(path))) for path in paths] or [
         Sample("generated", list(generated()))
     ]

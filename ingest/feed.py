@@ -139,7 +139,7 @@ class Feed:
         self.aligner.add(item, now_ns)
         change = self._follow_picture(item) if isinstance(item, Frame) else self._tracker.take(item)
         if change is not None:
-            log.info("%s: %s %s", self.name, change.job, "has ended" if change.idle else "begins")
+            log.info("%s: %s", self.name, change)
             self.aligner.change_job(change)
         if self.listener is not None:
             self.listener(item, now_ns)

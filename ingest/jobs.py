@@ -39,6 +39,11 @@ class Change(NamedTuple):
     job: str
     idle: bool
 
+    def __str__(self) -> str:
+        if not name_of(self.job):
+            return "nothing is printing"
+        return f"{self.job} {'has ended' if self.idle else 'begins'}"
+
 
 class JobTracker:
     """One printer's jobs. Items are taken in order of arrival; a change is told once.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ingest.errors import SourceError, SourceNotFound
-from ingest.records import EventKind
+from ingest.records import EventKind, SerialLine
 from ingest.sources import Address, BaseSource, TelemetryItem
 from ingest.telemetry.items import to_items
 from ingest.telemetry.lines import LineCutter
@@ -59,12 +59,18 @@ class LogFile(BaseSource):
             anything = anything or heard.parsed.line is not Line.HOST
             self._count(heard, log)
             if anything or not _is_goodbye(heard):
-                for item in to_items(heard.parsed, self._printer, heard.at_ns):
+                for item in self._items_of(heard):
                     yield item
         if not anything:
             raise SourceNotFound(
                 f"{self._path}: found no line that a printer sent, {_EXPECTED}: {_advice(self._path)}"
             )
+
+    def _items_of(self, heard: Heard) -> Iterator[TelemetryItem]:
+        if self.with_lines and (line := heard.on_the_wire) is not None:
+            text, sent = line
+            yield SerialLine(printer=self._printer, at_ns=heard.at_ns, text=text, sent=sent)
+        yield from to_items(heard.parsed, self._printer, heard.at_ns)
 
     def _count(self, heard: Heard, log: LogFormat) -> None:
         if not heard.parsed.known:

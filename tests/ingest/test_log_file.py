@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError, SourceNotFound
-from ingest.records import NS_PER_S, Event, EventKind
+from ingest.records import NS_PER_S, Event, EventKind, Reading, SerialLine
 from ingest.telemetry.lines import LineCutter
 from ingest.telemetry.marlin import LONGEST_LINE
 from tests.ingest.logs import HEAD, OCTO, events, log_of, ns, open_log, read, values
@@ -250,3 +250,17 @@ def test_a_real_log_gives_what_stands_in_it(
 def test_every_real_log_can_be_read(data_dir: Path) -> None:
     for path in sorted((data_dir / "telemetry" / "serial").iterdir()):
         assert read(open_log(path)), path.name
+
+
+def test_raw_lines_go_out_ahead_of_what_they_tell_when_they_are_wanted(tmp_path: Path) -> None:
+    source = log_of(
+        tmp_path,
+        "2024-05-01 10:00:00,000 - Changing monitoring state",
+        "2024-05-01 10:00:01,000 - Send: M105",
+        "2024-05-01 10:00:02,000 - Recv: ok T:200.0 /200.0 @:60",
+    )
+    source.with_lines = True
+    items = read(source)
+    lines = [item for item in items if isinstance(item, SerialLine)]
+    assert [(line.text, line.sent) for line in lines] == [("M105", True), ("ok T:200.0 /200.0 @:60", False)]
+    assert items.index(lines[1]) < next(n for n, item in enumerate(items) if isinstance(item, Reading))

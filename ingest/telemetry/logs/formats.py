@@ -73,7 +73,7 @@ class StampedLog:
         for line in open_lines():
             at_ns, text = self._stamps.take(line)
             if at_ns is not None:
-                yield Heard(at_ns, understand(text, labelled=self.labelled))
+                yield Heard(at_ns, understand(text, labelled=self.labelled), text)
 
 
 class LabelledLog(StampedLog):
@@ -117,7 +117,7 @@ class PlainLog:
             parsed = self._follow(line)
             if self._cadence.now_ns - before_ns > LONGEST_STEP_NS:
                 yield Heard(base_ns + before_ns, _unrecorded("the log has no times here"))
-            yield Heard(base_ns + self._cadence.now_ns, parsed)
+            yield Heard(base_ns + self._cadence.now_ns, parsed, line)
 
     def _begin(self) -> None:
         self._cadence = Cadence()
@@ -202,7 +202,9 @@ class BlockLog:
             new = block[repeated(self._recent, block) :]
             self._recent.extend(new)
             if new:
-                yield from self._spread([understand(line, labelled=True) for line in new])
+                times_ns = self._spread([understand(line, labelled=True) for line in new])
+                for (at_ns, parsed), line in zip(times_ns, new, strict=True):
+                    yield Heard(at_ns, parsed, line)
                 yield Heard(self._at_ns, _unrecorded("octoprint.log holds no serial traffic from here on"))
 
     def _blocks(self, lines: Iterator[str]) -> Iterator[list[str]]:
@@ -227,14 +229,14 @@ class BlockLog:
         at_ns, _ = self._stamps.take(line)
         self._at_ns = self._at_ns if at_ns is None else at_ns
 
-    def _spread(self, block: list[Parsed]) -> Iterator[Heard]:
+    def _spread(self, block: list[Parsed]) -> Iterator[tuple[int, Parsed]]:
         """The lines at times back from the block's stamp, drawn together where the block before is close."""
         cadence = Cadence()
         back_ns = [cadence.beat(line.line, interval_s(line, _polled_s(line))) for line in reversed(block)]
         room_ns = back_ns[-1] if self._earliest_ns is None else self._at_ns - self._earliest_ns
         shrink = min(1.0, room_ns / back_ns[-1]) if back_ns[-1] else 1.0
         for parsed, back in zip(block, reversed(back_ns), strict=True):
-            yield Heard(self._at_ns - int(back * shrink), parsed)
+            yield self._at_ns - int(back * shrink), parsed
         self._earliest_ns = self._at_ns
 
 

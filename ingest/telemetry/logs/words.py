@@ -16,10 +16,24 @@ HALF_A_DAY = timedelta(hours=12)
 
 
 class Heard(NamedTuple):
-    """A line at its time, ns UTC. ``Line.HOST`` marks what the printer did not say."""
+    """A line at its time, ns UTC. ``Line.HOST`` marks what the printer did not say.
+
+    ``text`` is the line as the log has it, its stamp taken off; "" where the log says nothing.
+    """
 
     at_ns: int
     parsed: Parsed
+    text: str = ""
+
+    @property
+    def on_the_wire(self) -> tuple[str, bool] | None:
+        """The line as it went over the wire and whether the host sent it; None for what did not."""
+        if self.parsed.line is not Line.HOST:
+            return self.text.removeprefix(RECEIVED), False
+        for sent in _SENT:
+            if self.text.startswith(sent):
+                return self.text[len(sent) :], True
+        return (self.text, True) if is_command(self.text) else None
 
 
 def to_ns(moment: datetime) -> int:

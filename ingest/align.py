@@ -102,6 +102,10 @@ class Aligner:
         """From the window that holds ``change.at_ns`` on, windows carry another job or are idle."""
         insort(self._changes, change._replace(at_ns=self._own_ns("telemetry", change.at_ns)))
 
+    def expect(self, *, camera: bool, telemetry: bool) -> None:
+        """From now on the silence of these sources is to be told."""
+        self._marker.expect(camera=camera, telemetry=telemetry)
+
     def begin(self, now_ns: int) -> None:
         """A live print begins now, even if its sources say nothing: their silence is to be told."""
         if self._next is None:

@@ -21,7 +21,7 @@ from ingest.farm import PrinterTable
 from ingest.jobs import IDLE_JOB, Change, JobTracker
 from ingest.reconnect import Connection, Link, keep_reading
 from ingest.records import NS_PER_S, Action, Frame, Health
-from ingest.sources import Camera, Commandable, Item, Telemetry
+from ingest.sources import Camera, Commandable, Item, Telemetry, TelemetryItem
 from ingest.telemetry import open_telemetry
 from ingest.writer import Captured
 
@@ -62,12 +62,14 @@ class Feed:
         self.recorded = printer.recorded
         live = not self.recorded
         self._tracker = JobTracker(
-            tells_jobs=self.telemetry is not None and self.telemetry.tells_jobs, running=running, idle=idle
+            tells_jobs=self.telemetry is not None and self.telemetry.tells_jobs,
+            running=running,
+            idle=job_of(printer, base) if self.recorded else idle,
         )
-        self._motion = Motion() if self.telemetry is None else None
+        self._motion = Motion() if self.telemetry is None and not self.recorded else None
         self.aligner = Aligner(
             printer.name,
-            self._tracker.job if live else job_of(printer, base),
+            self._tracker.job,
             timing,
             # A hole in a recording is no silence: the recorder may have been off.
             camera=live and self.camera is not None,
@@ -104,16 +106,28 @@ class Feed:
             self._ended, self._why = Health.DOWN, str(error)
 
     async def _replay(self, emit: Emit, speed: float | None) -> None:
-        pace = _Pace(speed)
+        pace, begun = _Pace(speed), False
         async with aclosing(merged(self.camera, self.telemetry)) as items:
             async for at_ns, item in items:
                 await pace.wait_for(at_ns)
+                begun = begun or self._begin_replay()
                 estimated = not isinstance(item, Frame) and bool(
                     self.telemetry and self.telemetry.time_estimated
                 )
                 self.aligner.add(item, at_ns, estimated=estimated)
+                self._follow(item)
                 await emit(self.aligner.advance(at_ns))
         await emit(self.aligner.close())
+
+    def _begin_replay(self) -> bool:
+        """Sources are open: what was recorded live is replayed as live, its silences and prints too."""
+        made = {"camera": self.camera, "telemetry": self.telemetry}
+        live = {what: source is not None and source.witness is not None for what, source in made.items()}
+        self.aligner.expect(camera=live["camera"], telemetry=live["telemetry"])
+        witness = self.telemetry.witness if self.telemetry is not None else None
+        if witness is not None:
+            self._tracker = JobTracker(tells_jobs=witness.tells_jobs, idle=self._tracker.job)
+        return True
 
     async def _watch(self, emit: Emit) -> None:
         clock = AnchoredClock()
@@ -137,12 +151,20 @@ class Feed:
     def _deliver(self, clock: AnchoredClock, item: Item) -> None:
         now_ns = clock.now_ns()
         self.aligner.add(item, now_ns)
-        change = self._follow_picture(item) if isinstance(item, Frame) else self._tracker.take(item)
+        self._follow(item)
+        if self.listener is not None:
+            self.listener(item, now_ns)
+
+    def _follow(self, item: Item) -> None:
+        """Note where one print ends and the next begins."""
+        change = self._follow_picture(item) if isinstance(item, Frame) else self._take(item)
         if change is not None:
             log.info("%s: %s", self.name, change)
             self.aligner.change_job(change)
-        if self.listener is not None:
-            self.listener(item, now_ns)
+
+    def _take(self, item: TelemetryItem) -> Change | None:
+        witnessed = self.telemetry is not None and (not self.recorded or self.telemetry.witness is not None)
+        return self._tracker.take(item) if witnessed else None
 
     def _follow_picture(self, frame: Frame) -> Change | None:
         moves = self._motion.moves(frame.jpeg) if self._motion is not None else None

@@ -48,6 +48,10 @@ class Marker:
         self._targets: dict[int, float] = {}
         self._coming: dict[int, Mark] = {}
 
+    def expect(self, *, camera: bool, telemetry: bool) -> None:
+        """Which sources are to say something: the silence of the others means nothing."""
+        self._camera, self._telemetry = camera, telemetry
+
     def mark_next(self, index: int, mark: Mark) -> None:
         """Give a mark to the window of this index, or to the next one that is emitted after it."""
         self._coming[index] = self._coming.get(index, Mark.NONE) | mark

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path, PurePath
-from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -50,6 +50,12 @@ class Address(msgspec.Struct, frozen=True):
         return PurePath(self.where).stem or self.kind
 
 
+class Witness(NamedTuple):
+    """A recording that was made beside the print: a hole in it is silence, and its prints are told apart."""
+
+    tells_jobs: bool  # as ``Telemetry.tells_jobs`` of what was recorded
+
+
 class Source(Protocol):
     """What a camera and a telemetry source have in common.
 
@@ -58,7 +64,8 @@ class Source(Protocol):
     for a live source, which never ends. ``options`` names the options that the address may carry, each with
     a word on what it is; an unknown one is a mistake in the farm file. ``remote`` says that ``where`` is a
     host, not a path. ``time_estimated`` becomes True, at the first item at the latest, where a recorded
-    source has no times of its own and lays its items at a usual rate. ``facts`` is what a source learns
+    source has no times of its own and lays its items at a usual rate; likewise ``witness`` is set where a
+    recorded source was made live. ``facts`` is what a source learns
     about what it reads, for people: codec, firmware, version.
     """
 
@@ -66,6 +73,7 @@ class Source(Protocol):
     options: ClassVar[Mapping[str, str]]
     remote: ClassVar[bool]
     time_estimated: bool
+    witness: Witness | None
     facts: dict[str, str]
 
     def __init__(self, address: Address, printer: str) -> None:
@@ -137,6 +145,7 @@ class BaseSource:
 
     def __init__(self, address: Address, printer: str) -> None:
         self.time_estimated = False
+        self.witness: Witness | None = None
         self.facts: dict[str, str] = {}
         self.with_lines = False
         self._address = address

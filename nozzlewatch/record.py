@@ -25,7 +25,7 @@ from ingest.recordings.recorder import Recorder
 from ingest.recordings.writer import check_new
 from ingest.sources import Item, without_login
 from ingest.stage import StoreSource, watched_now
-from ingest.telemetry import open_telemetry
+from ingest.telemetry import TELEMETRY, open_telemetry
 from nozzlewatch.output import write_json
 
 POLL_S = 0.1
@@ -66,7 +66,14 @@ def about(farm: Farm, table: PrinterTable) -> About:
         camera=without_login(table.camera),
         telemetry=without_login(table.telemetry),
         version=version("nozzlewatch"),
+        live="yes",
+        tells_jobs="yes" if _tells_jobs(table) else "",
     )
+
+
+def _tells_jobs(table: PrinterTable) -> bool:
+    kind = TELEMETRY.get(table.telemetry.partition(":")[0])
+    return kind is not None and kind.tells_jobs
 
 
 async def _record(

@@ -167,8 +167,8 @@ def _report(
 ) -> Replayed:
     job = job_of(printer, Path())
     log = out / "log"
-    anomalies = [a for a in read_anomalies(log, printer=printer.name) if a.job == job]
-    scores = read_scores(log, printer=printer.name, job=job)
+    anomalies = list(read_anomalies(log, printer=printer.name))
+    scores = read_scores(log, printer=printer.name)
     write_report(
         out,
         title=f"Replay of {job}",

@@ -38,6 +38,7 @@ class RecordedCamera(BaseSource):
         """Yield each usable picture once. Raises SourceNotFound, and SourceError for what is no recording."""
         self._stamps, self._last_ns = SteadyStamps(), None
         recording = await asyncio.to_thread(Recording, Path(self._address.where))
+        self.witness = recording.about.witness if recording.about is not None else None
         batches = recording.read({self._topic(recording)}, self._printer)
         while (frames := await asyncio.to_thread(self._next, batches)) is not None:
             for frame in frames:

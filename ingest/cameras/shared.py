@@ -16,7 +16,7 @@ import msgspec
 
 from ingest.cameras import CAMERAS, open_camera
 from ingest.records import Frame
-from ingest.sources import Camera, parse_address
+from ingest.sources import Camera, Witness, parse_address
 
 MOST_WAITING = 4
 """Pictures that wait for a slow reader; then the oldest goes. Readers take theirs within milliseconds."""
@@ -51,6 +51,7 @@ class _SharedCamera:
 
     def __init__(self, connection: _Connection, printer: str) -> None:
         self.time_estimated = False
+        self.witness: Witness | None = None
         self._connection, self._printer = connection, printer
         self._own: Counter[str] = Counter()
         self.facts = connection.camera.facts

@@ -27,7 +27,7 @@ from mcap_protobuf.schema import build_file_descriptor_set
 
 from ingest.errors import RecordError
 from ingest.records import CHANNEL, NS_PER_S, Event, EventKind, Frame, Reading, SerialLine
-from ingest.sources import Item, TelemetryItem
+from ingest.sources import Item, TelemetryItem, Witness
 
 CAMERA, TELEMETRY, EVENTS, SERIAL, LABELS = "/camera", "/telemetry/", "/events", "/serial", "/labels"
 IMAGE_SCHEMA = CompressedImage.DESCRIPTOR.full_name
@@ -79,7 +79,14 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: str = ""
     version: str = ""
     estimated: str = ""
+    live: str = ""  # "yes": a recorder ran beside the print, so a hole in it is silence
+    tells_jobs: str = ""  # "yes": the telemetry said where each print begins and ends
     clocks: str = CLOCKS
+
+    @property
+    def witness(self) -> Witness | None:
+        """What a live recording promises to those who replay it."""
+        return Witness(tells_jobs=self.tells_jobs == "yes") if self.live == "yes" else None
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,7 @@ class RecordedTelemetry(BaseSource):
             )
         if recording.about is not None:
             self.time_estimated = "telemetry" in recording.about.estimated.split()
+            self.witness = recording.about.witness
             self.facts["recorded from"] = recording.about.telemetry
         return recording
 

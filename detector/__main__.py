@@ -27,7 +27,8 @@ def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[in
     shards = settings.farm.table.shards
     mine = [shard for shard in range(shards) if shard % part[1] == part[0]]
     judge = Judge(VERSION, settings.policies())
-    return DetectorWorker(source, mine, judge, FrameLoader(encoder, shards), trouble)
+    frames = FrameLoader(encoder, shards, settings.views)
+    return DetectorWorker(source, mine, judge, frames, trouble)
 
 
 def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) -> int:

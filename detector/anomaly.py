@@ -59,6 +59,7 @@ class Scores(Record, frozen=True, kw_only=True):
     frame_lost: bool  # there was a frame, but the frame store had let it go before it was judged
     marks: int  # ingest.records.Mark
     model: str  # version of what judged
+    quality: int = 0  # features.quality.Quality: what kept the picture from being judged
 
     @property
     def start_ns(self) -> int:

@@ -1,4 +1,4 @@
-"""Judges one window of one printer: rules over its history, novelty of its picture, then the episodes.
+"""Judges one window of one printer: rules, quality and novelty of its picture, then the episodes.
 
 No I/O, no clock, no randomness: the same windows in the same order give the same scores and anomalies,
 however they were batched and however often the detector was restarted in between.
@@ -12,11 +12,14 @@ from typing import NamedTuple
 from detector import episodes, novelty, rules
 from detector.anomaly import Anomaly, Kind, Reason, Scores
 from detector.episodes import Episode, KindPolicy
-from detector.frames import FRAME_LOST, Embedding, Picture
+from detector.frames import FRAME_LOST, Picture
 from detector.novelty import Novelty, NoveltyState
+from detector.rules.pictures import picture_fault
 from detector.state import PrinterMemory, PrinterState
+from features import quality
+from features.quality import Quality, QualityState
 from features.sequence import History
-from ingest.records import Window
+from ingest.records import Mark, Window
 
 NOTHING = Novelty(z=None, probability=0.0)
 TOLD_FROM = 0.01
@@ -43,8 +46,13 @@ class Judge:
 
     def judge(self, memory: PrinterMemory, window: Window, picture: Picture) -> Judgement:
         """Judge the window that ``memory.history`` took in last; ``memory`` itself stays as it is."""
-        past, seen = look(memory.state, window, picture.embedding, self.model)
+        camera, marks = look(memory.state, window, picture)
+        past, seen = compare(memory.state, window, picture, marks, self.model)
+        if camera is not None and camera.moved_for_good:
+            past = None
         found = [*rules.judge(memory.history), *picture_reasons(seen, window)]
+        if fault := picture_fault(camera, memory.history):
+            found.insert(0, fault)  # where it is as sure as a rule: it says more of what is wrong
         reasons = strongest(with_picture(reason, memory.history) for reason in found)
         running, said = self._follow(memory.state.episodes, reasons, window)
         state = PrinterState(
@@ -54,6 +62,8 @@ class Judge:
             model=self.model,
             episodes=running,
             novelty=past,
+            quality=camera,
+            view=picture.view,
         )
         scores = Scores(
             printer=window.printer,
@@ -66,6 +76,7 @@ class Judge:
             frame_lost=picture.trouble == FRAME_LOST,
             marks=int(window.marks),
             model=self.model,
+            quality=int(marks),
         )
         return Judgement(scores, said, state)
 
@@ -95,14 +106,29 @@ class Judge:
         return after, said
 
 
-def look(
-    state: PrinterState, window: Window, embedding: Embedding | None, model: str
+def look(state: PrinterState, window: Window, picture: Picture) -> tuple[QualityState | None, Quality]:
+    """What is known of the camera, and what its picture bears; while no print runs nobody looks.
+
+    Another view is another camera. What was known stays where there is no picture.
+    """
+    known = state.quality if state.view == picture.view else None
+    if picture.look is None or window.frame is None or window.marks & Mark.IDLE:
+        return known, Quality.NONE
+    return quality.advance(known, picture.look, window.frame.captured_ns)
+
+
+def compare(
+    state: PrinterState, window: Window, picture: Picture, marks: Quality, model: str
 ) -> tuple[NoveltyState | None, Novelty]:
-    """How far the picture has left the print's own past; a new job or another model has a new past."""
-    past = state.novelty if (state.job, state.model) == (window.job, model) else None
-    if embedding is None or window.frame is None:
+    """How far the picture has left the print's own past; a new job, model or view has a new past.
+
+    A picture that bears a mark, and any while no print runs, is neither judged nor becomes past.
+    """
+    same = (state.job, state.model, state.view) == (window.job, model, picture.view)
+    past = state.novelty if same else None
+    if picture.embedding is None or window.frame is None or marks or window.marks & Mark.IDLE:
         return past, NOTHING
-    return novelty.advance(past, embedding, window.frame.captured_ns)
+    return novelty.advance(past, picture.embedding, window.frame.captured_ns)
 
 
 def picture_reasons(seen: Novelty, window: Window) -> list[Reason]:

@@ -1,4 +1,4 @@
-"""The detector's tables of the farm file: ``[detector]`` and ``[kinds]``."""
+"""The detector's tables of the farm file: ``[detector]``, ``[kinds]`` and each ``[printers.picture]``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from detector.anomaly import Kind
 from detector.episodes import POLICIES, KindPolicy
+from features.picture import View, check_view
 from ingest.farm import Farm, read_farm, without_mistakes
 from ingest.table import check_table, shown, unknown_key
 
@@ -37,6 +38,7 @@ class DetectorSettings(Struct, frozen=True):
     farm: Farm
     table: DetectorTable
     reactions: dict[Kind, Reaction]
+    views: dict[str, View] = {}  # how the pictures of a printer are read, where its table says so
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The policies of the kinds that are switched on."""
@@ -57,7 +59,17 @@ def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:
     where = path.name
     table = check_table(farm.tables.get("detector", {}), DetectorTable, f"{where}: detector", mistakes)
     reactions = _reactions(farm.tables.get("kinds", {}), where, mistakes)
-    return DetectorSettings(farm, table or DetectorTable(), reactions)
+    return DetectorSettings(farm, table or DetectorTable(), reactions, _views(farm, where, mistakes))
+
+
+def _views(farm: Farm, where: str, mistakes: list[str]) -> dict[str, View]:
+    """The views of printers by name. Printers are named here: of one with mistakes no number is known."""
+    tables = {printer.name: printer.picture for printer in farm.printers if printer.picture}
+    found = {
+        name: check_view(table, f"{where}: printers[{name!r}].picture", mistakes)
+        for name, table in tables.items()
+    }
+    return {name: view for name, view in found.items() if view is not None}
 
 
 def _reactions(found: Any, where: str, mistakes: list[str]) -> dict[Kind, Reaction]:

@@ -1,9 +1,9 @@
 """What the detector keeps of each printer between windows, and how it comes back after a restart.
 
-Three things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), and
-the open episodes and the novelty's running figures (``nw:state:{shard}``, a hash). Both are written in the
-same transaction as the scores they led to, so a detector that starts anew goes on exactly where the last
-committed one was.
+Two things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), and
+the open episodes with the running figures of novelty and of the pictures' quality (``nw:state:{shard}``, a
+hash). Both are written in the same transaction as the scores they led to, so a detector that starts anew goes
+on exactly where the last committed one was.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from detector.anomaly import Kind
 from detector.episodes import Episode
 from detector.novelty import NoveltyState
+from features.quality import QualityState
 from features.sequence import History
 from ingest.records import Record, Window
 
@@ -37,6 +38,8 @@ class PrinterState(Record, frozen=True, kw_only=True):
     model: str = ""  # version of what judged: embeddings of two versions cannot be compared
     episodes: dict[Kind, Episode] = field(default_factory=dict)
     novelty: NoveltyState | None = None
+    quality: QualityState | None = None
+    view: str = ""  # name of the view that pictures were read by: those of two cannot be compared
 
 
 class PrinterMemory:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from features.picture import WHOLE, Picture, View, pixels
 from ingest.cameras.jpeg import jpeg_flaw, jpeg_size
-
-Picture: TypeAlias = npt.NDArray[np.uint8]
 
 SIDE = 224
 """Side of a model input in pixels, unless the model says otherwise."""
@@ -26,23 +23,35 @@ _REDUCED = (
 )
 
 
-def decode_frame(jpeg: bytes, size: int = SIDE) -> Picture | None:
-    """A JPEG as BGR uint8 [size, size, 3]; the picture is stretched to the square.
+def decode_frame(jpeg: bytes, size: int = SIDE, view: View = WHOLE) -> Picture | None:
+    """A JPEG as BGR uint8 [size, size, 3]: what ``view`` shows of it, stretched to the square, not masked.
 
-    libjpeg decodes at 1/2, 1/4 or 1/8 where the shorter side stays at least ``size``. None for what cannot
-    be decoded or is beyond the bounds of ingest.cameras.jpeg: the stream is not trusted to have kept them.
+    An EXIF orientation is followed before anything else. libjpeg decodes at 1/2, 1/4 or 1/8 where the crop's
+    shorter side stays at least ``size``. None for what cannot be decoded or is beyond the bounds of
+    ingest.cameras.jpeg: the stream is not trusted to have kept them.
     """
     if jpeg_flaw(jpeg) is not None:
         return None
     try:
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), _how(jpeg, size))
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), _how(jpeg, size, view))
     except cv2.error:
         return None
     if picture is None:
         return None
-    if picture.shape[:2] != (size, size):
-        picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(picture, np.uint8)
+    cut = np.ascontiguousarray(view.cut(np.asarray(picture, np.uint8)))
+    if cut.shape[:2] != (size, size):
+        cut = np.asarray(cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return cut
+
+
+def masked(picture: Picture, view: View) -> Picture:
+    """The picture with BGR_MEAN under the view's masks, which is nothing to a model."""
+    if not view.masks:
+        return picture
+    filled = picture.copy()
+    for mask in view.masks:
+        filled[pixels(mask, *picture.shape[:2])] = BGR_MEAN
+    return filled
 
 
 def to_batch(frames: Sequence[Picture]) -> torch.Tensor:
@@ -51,6 +60,9 @@ def to_batch(frames: Sequence[Picture]) -> torch.Tensor:
     return stacked.permute(0, 3, 1, 2).float() - torch.tensor(BGR_MEAN).view(3, 1, 1)
 
 
-def _how(jpeg: bytes, size: int) -> int:
-    shorter = min(jpeg_size(jpeg))
-    return next((flag for factor, flag in _REDUCED if shorter >= size * factor), cv2.IMREAD_COLOR)
+def _how(jpeg: bytes, size: int, view: View) -> int:
+    shorter_px = view.shorter_px(*jpeg_size(jpeg))
+    return next((flag for factor, flag in _REDUCED if shorter_px >= size * factor), cv2.IMREAD_COLOR)
+
+
+__all__ = ["BGR_MEAN", "SIDE", "Picture", "decode_frame", "masked", "to_batch"]

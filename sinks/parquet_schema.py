@@ -86,6 +86,7 @@ _SCORES = [
     _field("frame", FRAME, "the window's frame; null: the camera said nothing"),
     _field("frame_lost", pa.bool_(), "there was a frame, but it was gone before it was judged"),
     _field("marks", pa.int32(), "what is to be known of the window: bits of ingest.records.Mark", "bit set"),
+    _field("quality", pa.int32(), "what kept the picture from being judged: bits of Quality", "bit set"),
 ]
 _ANOMALY = [
     _field("id", pa.string(), "the anomaly's name, the same over all its revisions"),
@@ -168,6 +169,7 @@ def _scores_row(scores: Scores) -> dict[str, object]:
         "frame": None if scores.frame is None else _frame(scores.frame),
         "frame_lost": scores.frame_lost,
         "marks": int(scores.marks),
+        "quality": scores.quality,
     }
 
 

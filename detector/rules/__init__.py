@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from detector.anomaly import Reason
-from detector.rules import firmware, lines, sensors, thermal
+from detector.rules import firmware, lines, pictures, sensors, thermal
 from detector.rules.heaters import HEATERS
 from features.sequence import History
 
@@ -32,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     lines.garbled_lines,
     lines.telemetry_silent,
     lines.camera_silent,
+    pictures.camera_frozen,
 )
 """All rules; where two are equally sure of one kind, the one that stands first is named first."""
 

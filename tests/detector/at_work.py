@@ -71,6 +71,14 @@ def jpeg(brightness: int) -> bytes:
     return cv2.imencode(".jpg", (noise + brightness).astype(np.uint8))[1].tobytes()
 
 
+def scene_jpeg(second: int, *, scene: int = 0, lit: bool = False) -> bytes:
+    """A scene of coarse patches with the noise of this second; ``lit`` brightens one half of it."""
+    patches = np.random.default_rng(scene).integers(0, 80, (12, 16, 3)).repeat(8, 0).repeat(8, 1)
+    noise = np.random.default_rng([scene, second]).integers(0, 30, patches.shape)
+    light = np.where(np.arange(128) < 64, 100 * lit, 0)[None, :, None]
+    return cv2.imencode(".jpg", (patches + noise + light + 40).astype(np.uint8))[1].tobytes()
+
+
 def feed(stores: Stores, windows: Sequence[Window], picture: Callable[[int], bytes] = jpeg) -> None:
     """Write windows as ingest does; ``picture`` gives the JPEG of the n-th second."""
     frames = [

@@ -10,9 +10,10 @@ import numpy as np
 from detector.anomaly import Anomaly, Kind, Reason, Scores, State
 from detector.episodes import POLICIES
 from detector.frames import FRAME_LOST, FRAME_UNREADABLE, Picture
-from detector.judge import Judge, look, strongest, with_picture
-from detector.novelty import SAFE_FRAMES, advance
+from detector.judge import Judge, compare, strongest, with_picture
+from detector.novelty import SAFE_FRAMES, NoveltyState, advance
 from detector.state import PrinterMemory, PrinterState
+from features.quality import Quality
 from features.sequence import History
 from ingest.records import NS_PER_S, EventKind, Window
 from tests.detector.windows import FIRST, printing
@@ -42,6 +43,11 @@ def run(
         scores.append(judged.scores)
         said += judged.anomalies
     return scores, said, memory
+
+
+def past(state: PrinterState, window: Window, picture: Picture, model: str = "m") -> NoveltyState | None:
+    """The print's past after a picture without a mark."""
+    return compare(state, window, picture, Quality.NONE, model)[0]
 
 
 def watched(seconds: int, job: str = "j", first: int = 0) -> list[Window]:
@@ -99,18 +105,15 @@ def test_a_new_job_has_a_new_past() -> None:
 def test_a_window_without_a_picture_keeps_the_past_of_its_job_alone() -> None:
     _, _, memory = run(Judge("m"), watched(3), see)
     blind = printing(1, first=FIRST + 3)[0]
-    assert look(memory.state, blind, None, memory.state.model)[0] is memory.state.novelty
-    assert (
-        look(memory.state, msgspec.structs.replace(blind, job="another"), None, memory.state.model)[0] is None
-    )
+    another = msgspec.structs.replace(blind, job="another")
+    assert past(memory.state, blind, NOTHING) is memory.state.novelty
+    assert past(memory.state, another, NOTHING) is None
 
 
 def test_another_model_has_no_past() -> None:
     _, _, memory = run(Judge("m"), watched(3), see)
-    assert (
-        look(memory.state, watched(1, first=3)[0], see(3).embedding, "m")[0]
-        != look(memory.state, watched(1, first=3)[0], see(3).embedding, "another")[0]
-    )
+    window = watched(1, first=3)[0]
+    assert past(memory.state, window, see(3)) != past(memory.state, window, see(3), "another")
 
 
 def test_a_kind_switched_off_while_it_is_open_is_closed() -> None:
@@ -184,8 +187,6 @@ def test_the_strongest_reason_of_each_kind_is_kept_and_the_first_of_equals() -> 
 
 def test_a_printers_first_picture_begins_its_past() -> None:
     fresh = PrinterState(printer="q", job="", last_index=-1)
-    window, embedding = watched(1)[0], see(0).embedding
-    assert (
-        look(fresh, window, embedding, fresh.model)[0]
-        == advance(None, embedding, window.frame.captured_ns)[0]
-    )
+    (window,) = watched(1)
+    first = advance(None, see(0).embedding, window.frame.captured_ns)[0]
+    assert past(fresh, window, see(0), fresh.model) == first

@@ -9,6 +9,7 @@ import pytest
 from detector.anomaly import Kind
 from detector.policies import POLICIES
 from detector.settings import DetectorTable, load_settings
+from features.picture import View
 from ingest.errors import FarmFileError
 
 PRINTER = '[[printers]]\nname = "a"\ntelemetry = "serial:/dev/ttyUSB0"\n'
@@ -83,6 +84,22 @@ def test_a_file_that_is_not_there_is_told_alone(tmp_path: Path) -> None:
     with pytest.raises(FarmFileError, match=r"found no such file, expected a farm file") as told:
         load_settings(tmp_path / "farm.toml")
     assert len(told.value.mistakes) == 1
+
+
+def test_the_views_of_printers_are_read_and_their_mistakes_told_with_all_others(tmp_path: Path) -> None:
+    second = '[[printers]]\nname = "b"\ncamera = "images:b"\n[printers.picture]\nrotate = {}\n'
+    path = tmp_path / "farm.toml"
+    path.write_text(PRINTER + second.format(180), encoding="utf-8")
+    assert load_settings(path).views == {"b": View(rotate=180)}
+    path.write_text(PRINTER + second.format(45) + "mirorr = true\n[detector]\nthreads = 0", encoding="utf-8")
+    with pytest.raises(FarmFileError) as told:
+        load_settings(path)
+    assert told.value.mistakes == [
+        "farm.toml: detector.threads: found 0, expected a whole number from 1 to 256",
+        "farm.toml: printers['b'].picture.mirorr: found an unknown key (= True), expected none of this name; "
+        "did you mean mirror?",
+        "farm.toml: printers['b'].picture.rotate: found 45, expected 0, 90, 180 or 270 (clockwise)",
+    ]
 
 
 @pytest.mark.parametrize("key", ["redis", "redis_frames", "reddis"])

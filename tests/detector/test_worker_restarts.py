@@ -28,8 +28,8 @@ from tests.detector.at_work import (
     Loader,
     Startled,
     feed,
-    jpeg,
     of,
+    scene_jpeg,
     seconds_judged,
     session,
     told,
@@ -38,8 +38,9 @@ from tests.detector.at_work import (
 from tests.detector.windows import FIRST, printing
 
 RUNAWAY = (EventKind.ERROR, "Error:Thermal Runaway, system stopped! Heater_ID: 0")
-SECONDS = 70
+SECONDS = 75
 CHANGED_AT_S = 35
+"""When something turns up in one print's picture, and the other print's camera is turned away."""
 
 
 class Source:
@@ -76,14 +77,23 @@ def _encoder() -> Iterator[FrameEncoder]:
 
 
 def prints() -> list[Window]:
-    """Two printers side by side: one runs away and its picture changes, the other one is fine."""
+    """Printers side by side: one runs away and its picture changes, the other one is fine."""
     failing = of("p", printing(SECONDS, events={2.0: RUNAWAY}, frame=lambda _: True))
     fine = of("q", printing(SECONDS))
     return [window for pair in zip(failing, fine, strict=True) for window in pair]
 
 
 def picture(second: int) -> bytes:
-    return jpeg(10 if second < CHANGED_AT_S else 200)
+    return scene_jpeg(second, lit=second >= CHANGED_AT_S)
+
+
+def turned(second: int) -> bytes:
+    return scene_jpeg(second, scene=int(second >= CHANGED_AT_S))
+
+
+def feed_all(stores: Stores) -> None:
+    feed(stores, prints(), picture)
+    feed(stores, of("r", printing(SECONDS, frame=lambda _: True)), turned)
 
 
 def in_one_session(stores: Stores, encoder: FrameEncoder) -> None:
@@ -105,7 +115,7 @@ def _expected(embedded: EmbeddedStores, encoder: FrameEncoder) -> tuple[list[Sco
     """What one session says that never stops and takes all at once."""
     stores = open_stores(embedded.urls())
     stores.events.flushall()
-    feed(stores, prints(), picture)
+    feed_all(stores)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(worker, "BATCH", 10_000)
         in_one_session(stores, encoder)
@@ -116,8 +126,9 @@ def _expected(embedded: EmbeddedStores, encoder: FrameEncoder) -> tuple[list[Sco
 
 def test_the_prints_give_something_to_compare(expected: tuple[list[Scores], list[Anomaly]]) -> None:
     scores, anomalies = expected
-    assert len(scores) == 2 * SECONDS
-    assert {(one.kind, one.printer) for one in anomalies} == {(Kind.HEATER_FAULT, "p"), (Kind.UNUSUAL, "p")}
+    assert len(scores) == 3 * SECONDS
+    told = {(one.kind, one.printer) for one in anomalies}
+    assert told == {(Kind.HEATER_FAULT, "p"), (Kind.UNUSUAL, "p"), (Kind.CAMERA_FAULT, "r")}
     assert {one.state for one in anomalies} >= {State.OPENED, State.CLOSED}
 
 
@@ -131,7 +142,7 @@ def test_scores_anomalies_and_ids_do_not_depend_on_batches_and_restarts(
     size: int,
 ) -> None:
     monkeypatch.setattr(worker, "BATCH", size)
-    feed(stores, prints(), picture)
+    feed_all(stores)
     work(stores, encoder)
     assert (told(stores, "scores", Scores), told(stores, "anomalies", Anomaly)) == expected
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from features.frame import BGR_MEAN, decode_frame, to_batch
+from features.frame import BGR_MEAN, decode_frame, masked, to_batch
+from features.picture import View
 from ingest.cameras.jpeg import MAX_BYTES
 
 
@@ -43,6 +44,48 @@ def test_large_pictures_are_decoded_reduced(width: int, height: int, factor: int
     assert reduced is not None
     expected = cv2.resize(reduced, (128, 128), interpolation=cv2.INTER_AREA)
     assert np.array_equal(decode_frame(data, 128), expected)
+
+
+def test_a_crop_is_decoded_as_finely_as_it_needs() -> None:
+    """A quarter of the picture at 128 px needs twice what the whole picture does."""
+    data, view = jpeg(1024, 1024), View(crop=(0.5, 0.25, 0.25, 0.25))
+    reduced = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_2)
+    assert reduced is not None
+    expected = cv2.resize(reduced[128:256, 256:384], (128, 128), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(decode_frame(data, 128, view), expected)
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_a_view_shows_what_it_says_of_a_picture_of_any_shape(rotate: int) -> None:
+    view = View(rotate=rotate, mirror=True, crop=(0.2, 0.1, 0.6, 0.8))
+    decoded = decode_frame(jpeg(900, 300), 64, view)
+    whole = np.ascontiguousarray(view.cut(picture(900, 300)))
+    assert decoded is not None
+    assert np.abs(decoded.astype(int) - cv2.resize(whole, (64, 64), interpolation=cv2.INTER_AREA)).mean() < 3
+
+
+def test_an_exif_orientation_is_followed_as_every_viewer_does() -> None:
+    """6 means: turn by 90 degrees clockwise to show it."""
+    upright = picture(300, 200)
+    lying = cv2.imencode(".jpg", np.ascontiguousarray(np.rot90(upright)))[1].tobytes()
+    entry = bytes.fromhex("0112 0003 00000001 0006 0000")
+    exif = b"Exif\0\0MM\0*" + bytes.fromhex("00000008 0001") + entry + bytes(4)
+    tagged = lying[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + lying[2:]
+    decoded = decode_frame(tagged, 64)
+    assert decoded is not None
+    expected = cv2.resize(upright, (64, 64), interpolation=cv2.INTER_AREA)
+    assert np.abs(decoded.astype(int) - expected).mean() < 3
+
+
+def test_what_lies_under_a_mask_is_nothing_to_the_model() -> None:
+    view = View(masks=((0.0, 0.0, 0.5, 0.25), (0.75, 0.75, 0.25, 0.25)))
+    frame = np.full((8, 8, 3), 200, np.uint8)
+    batch = to_batch([masked(frame, view)])[0]
+    assert not batch[:, :2, :4].any()
+    assert not batch[:, 6:, 6:].any()
+    assert batch[:, 2:, :4].all()
+    assert (frame == 200).all()
+    assert masked(frame, View()) is frame
 
 
 def test_what_cannot_be_decoded_gives_none() -> None:

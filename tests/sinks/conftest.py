@@ -28,6 +28,7 @@ def make_scores(n: int, **fields: Any) -> Scores:
         "frame_lost": False,
         "marks": 5,
         "model": "m1",
+        "quality": 8,
     }
     return Scores(**told | fields)
 

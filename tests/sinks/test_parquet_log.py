@@ -67,7 +67,7 @@ def test_a_row_holds_the_record_and_where_it_came_from(
     assert (row["stream"], row["entry_id"]) == ("nw:scores:{3}", "1770000000007-0")
     assert (row["printer"], row["job"], row["index"]) == ("voron-2", "benchy.gcode", 1_770_120_000)
     assert (row["p_spaghetti"], row["p_stall"], row["p_blob"]) == (0.25, 0.5, 0.0)
-    assert (row["novelty"], row["marks"], row["frame_lost"]) == (None, 5, False)
+    assert (row["novelty"], row["marks"], row["quality"], row["frame_lost"]) == (None, 5, 8, False)
 
 
 def test_name_and_footer_hold_the_range_per_shard(

@@ -23,6 +23,7 @@ from detector.model.build import VERSION, build_encoder
 from detector.model.encoder import SIDE
 from detector.state import PrinterMemory
 from features.frame import decode_frame
+from features.quality import look
 from ingest.records import NS_PER_S, Window
 from ingest.simulate.faults import EXPECTED, Fault, FaultKind
 from ingest.simulate.recording import EPOCH, write_recording
@@ -56,7 +57,7 @@ def pictures_of(recording: Path, windows: list[Window]) -> list[Picture]:
             assert pixels is not None, jpeg
             decoded[at] = pixels
     for at, embedding in zip(decoded, encoder.encode(list(decoded.values())), strict=True):
-        pictures[at] = Picture(embedding)
+        pictures[at] = Picture(embedding, look=look(decoded[at]))
     return pictures
 
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import ClassVar
 
 from ingest.errors import CommandFailed, PrinterUnreachable
-from ingest.records import Action, Event, EventKind, SerialLine
+from ingest.records import Action, Event, SerialLine
 from ingest.sources import Address, BaseSource, TelemetryItem, option_choice
 from ingest.telemetry.items import to_items
 from ingest.telemetry.wire.dialogue import Understood
 from ingest.telemetry.wire.orders import order_card
 from ingest.telemetry.wire.owned_line import OwnedLine
-from ingest.telemetry.wire.port import BAUD_OPTION, opened, option_baud, vanished
+from ingest.telemetry.wire.port import BAUD_OPTION, disconnected, opened, option_baud, vanished
 from ingest.telemetry.wire.questions import POLL_OPTION, option_poll_ns
 
 OWNER, LISTENER = "owner", "listen"
@@ -68,12 +68,7 @@ class SerialPort(BaseSource):
             finally:
                 self._line = None
                 line.close()
-        yield Event(
-            printer=self._printer,
-            at_ns=line.clock.now_ns(),
-            kind=EventKind.DISCONNECTED,
-            text="port vanished",
-        )
+        yield disconnected(self._printer, line.clock.now_ns())
         raise vanished(self._path)
 
     async def command(self, action: Action) -> str:

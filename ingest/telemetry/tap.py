@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from ingest.errors import PrinterUnreachable, SourceError
-from ingest.records import Action, Event, EventKind
+from ingest.records import Action
 from ingest.sources import Address, BaseSource, TelemetryItem
 from ingest.telemetry.wire.host_pty import HostPty
-from ingest.telemetry.wire.port import opened, option_baud, vanished
+from ingest.telemetry.wire.port import disconnected, opened, option_baud, vanished
 from ingest.telemetry.wire.questions import POLL_OPTION, option_poll_ns
 from ingest.telemetry.wire.tapped_line import TappedLine
 
@@ -75,12 +75,7 @@ class Tap(BaseSource):
                                 yield item
                     finally:
                         self._line = None
-        yield Event(
-            printer=self._printer,
-            at_ns=line.clock.now_ns(),
-            kind=EventKind.DISCONNECTED,
-            text="port vanished",
-        )
+        yield disconnected(self._printer, line.clock.now_ns())
         raise vanished(self._path)
 
     async def command(self, action: Action) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import serial
 
 from ingest.errors import PrinterUnreachable
+from ingest.records import Event, EventKind
 from ingest.sources import Address, option_number
 
 READ_BYTES = 4096
@@ -51,6 +52,11 @@ def read_now(descriptor: int) -> bytes | None:
         return b""
     except OSError:
         return None
+
+
+def disconnected(printer: str, at_ns: int) -> Event:
+    """What a printer whose port is gone says last."""
+    return Event(printer=printer, at_ns=at_ns, kind=EventKind.DISCONNECTED, text="port vanished")
 
 
 def vanished(path: str) -> PrinterUnreachable:

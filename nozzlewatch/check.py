@@ -86,7 +86,8 @@ async def _source(printer: PrinterTable, what: str, look: Callable[[], Awaitable
         return Finding(f"{printer.name}: {what}", True, await look())
     except SourceError as error:
         address = without_login(getattr(printer, what))
-        told = str(error) if address.partition("?")[0] in str(error) else f"{address}: {error}"
+        where = address.partition("?")[0].partition(":")[2]
+        told = str(error) if where in str(error) else f"{address}: {error}"
         return Finding(f"{printer.name}: {what}", False, told)
 
 

@@ -98,5 +98,5 @@ def _read(ready: Ready) -> bytes | Flaw:
 def _trouble(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"found no answer for {LOOK_LIMIT_S:g} s, expected a folder: is the network share still there?"
-    found = os.strerror(error.errno) if error.errno else str(error)
+    found = (os.strerror(error.errno) if error.errno else str(error)).lower()
     return f"found {found}, expected a folder that can be read: check its path, its mount and its permissions"

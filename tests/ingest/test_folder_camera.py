@@ -222,7 +222,7 @@ def test_pictures_that_cannot_be_used_are_counted(tmp_path: Path, monkeypatch: p
 
 def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name, found in (("missing", "No such file or directory"), ("file", "Not a directory")):
+    for name, found in (("missing", "no such file or directory"), ("file", "not a directory")):
         with pytest.raises(CameraUnreachable, match=f"found {found}, expected a folder"):
             asyncio.run(take(open_camera(f"folder:{tmp_path / name}", "p1"), 1))
 

@@ -56,9 +56,12 @@ class _Live(BaseSource):
 class FakeCamera(_Live):
     gone = CameraUnreachable
 
+    def picture(self, at_ns: int) -> bytes:
+        return b"%d" % at_ns
+
     async def frames(self) -> AsyncIterator[Frame]:
         async for at_ns, _ in self._values():
-            jpeg = b"%d" % at_ns
+            jpeg = self.picture(at_ns)
             yield Frame(
                 printer=self._printer, camera=self._name, captured_ns=at_ns, jpeg=jpeg, width=1, height=1
             )

@@ -126,7 +126,9 @@ class Feed:
         self.aligner.expect(camera=live["camera"], telemetry=live["telemetry"])
         witness = self.telemetry.witness if self.telemetry is not None else None
         if witness is not None:
-            self._tracker = JobTracker(tells_jobs=witness.tells_jobs, idle=self._tracker.job)
+            tells_jobs, job = witness
+            self._tracker = JobTracker(tells_jobs=tells_jobs, running=job, idle=self._tracker.job)
+            self.aligner.change_job(Change(0, self._tracker.job, idle=False))
         return True
 
     async def _watch(self, emit: Emit) -> None:

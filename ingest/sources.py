@@ -54,6 +54,7 @@ class Witness(NamedTuple):
     """A recording that was made beside the print: a hole in it is silence, and its prints are told apart."""
 
     tells_jobs: bool  # as ``Telemetry.tells_jobs`` of what was recorded
+    job: str = ""  # the print that ran already when recording began
 
 
 class Source(Protocol):

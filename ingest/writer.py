@@ -78,9 +78,8 @@ class WindowWriter:
     def running_job(self, printer: str, index: int) -> str:
         """The job that ran when this printer was written last, "" for none or where that is long ago."""
         with store_errors():
-            job = self._stores.events.hget(key("jobs", shard_of(printer, self._shards)), printer)
             recent = index - self._last_index(printer) <= RESUMED_WINDOWS
-        return cast(bytes, job).decode() if job and recent else ""
+        return running_job(self._stores, self._shards, printer) if recent else ""
 
     def write(self, batch: Sequence[Captured]) -> int:
         """Write a batch, in order; returns how many windows were new. Raises StoreUnreachable."""
@@ -143,6 +142,13 @@ class WindowWriter:
         if self._jobs.get(window.printer) != running:
             pipe.hset(key("jobs", shard), window.printer, running)
             self._jobs[window.printer] = running
+
+
+def running_job(stores: Stores, shards: int, printer: str) -> str:
+    """The print that a printer is at, as far as ingest has written it; "" for none."""
+    with store_errors():
+        job = stores.events.hget(key("jobs", shard_of(printer, shards)), printer)
+    return cast(bytes, job).decode() if job else ""
 
 
 def read_frames(frames: redis.Redis, keys: Sequence[str]) -> list[bytes | None]:

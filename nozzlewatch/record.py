@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import difflib
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ingest.broadcast import listen
+from ingest.broadcast import Arrived, listen
 from ingest.cameras import open_camera
 from ingest.clock import AnchoredClock
 from ingest.errors import SourceError, UsageError
@@ -26,6 +27,7 @@ from ingest.recordings.writer import check_new
 from ingest.sources import Item, without_login
 from ingest.stage import StoreSource, watched_now
 from ingest.telemetry import TELEMETRY, open_telemetry
+from ingest.writer import running_job
 from nozzlewatch.output import write_json
 
 POLL_S = 0.1
@@ -92,7 +94,8 @@ async def _record(
             asyncio.create_task(keep_reading(f"{table.name}: {what}", connections[what], read, deliver))
             for what, read in readers.items()
         ]
-        await _until(stop, began_s + seconds if seconds is not None else None)
+        while not _is_over(stop, began_s, seconds):
+            await asyncio.sleep(POLL_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -108,17 +111,36 @@ async def _record_watched(
     """Record what the running watch gets of the printer: its camera and its port are opened once."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
-    async with Recorder(path, about(farm, table)) as recorder:
-        with closing(StoreSource(farm).attach()) as stores:
+    with closing(StoreSource(farm).attach()) as stores:
+        job = running_job(stores, farm.table.shards, table.name)
+        async with Recorder(path, msgspec.structs.replace(about(farm, table), job=job)) as recorder:
             arrived = listen(stores.events, table.name, farm.table.shards, POLL_S)
-            while not stop.is_set() and (seconds is None or loop.time() < began_s + seconds):
-                if (found := await asyncio.to_thread(next, arrived)) is not None:
-                    recorder.take(*found)
+            await _take_all(recorder, arrived, lambda: _is_over(stop, began_s, seconds))
             arrived.close()
     if not recorder.counts:
         recorder.discard()
         raise SourceError(f"{table.name}: found that the running watch gets nothing of it, expected items")
     return Recorded(str(path), loop.time() - began_s, recorder.size, dict(recorder.counts), recorder.whole)
+
+
+async def _take_all(
+    recorder: Recorder, arrived: Iterator[Arrived | None], is_over: Callable[[], bool]
+) -> None:
+    """Record items until it is over, and then what had arrived by that time."""
+    ended_ns: int | None = None
+    while True:
+        found = await asyncio.to_thread(next, arrived)
+        if ended_ns is None and is_over():
+            ended_ns = time.time_ns()
+        if ended_ns is not None and (found is None or found[1] > ended_ns):
+            return
+        if found is not None:
+            recorder.take(*found)
+
+
+def _is_over(stop: threading.Event, began_s: float, seconds: float | None) -> bool:
+    loop = asyncio.get_running_loop()
+    return stop.is_set() or (seconds is not None and loop.time() >= began_s + seconds)
 
 
 def _readers(table: PrinterTable, base: Path) -> dict[str, Callable[[], AsyncIterator[Item]]]:
@@ -131,12 +153,6 @@ def _readers(table: PrinterTable, base: Path) -> dict[str, Callable[[], AsyncIte
         telemetry.with_lines = True
         readers["telemetry"] = telemetry.items
     return readers
-
-
-async def _until(stop: threading.Event, end_s: float | None) -> None:
-    loop = asyncio.get_running_loop()
-    while not stop.is_set() and (end_s is None or loop.time() < end_s):
-        await asyncio.sleep(POLL_S)
 
 
 def _chosen(farm: Farm, name: str | None) -> PrinterTable:

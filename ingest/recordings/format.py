@@ -81,12 +81,13 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     estimated: str = ""
     live: str = ""  # "yes": a recorder ran beside the print, so a hole in it is silence
     tells_jobs: str = ""  # "yes": the telemetry said where each print begins and ends
+    job: str = ""  # the print that ran already when recording began
     clocks: str = CLOCKS
 
     @property
     def witness(self) -> Witness | None:
         """What a live recording promises to those who replay it."""
-        return Witness(tells_jobs=self.tells_jobs == "yes") if self.live == "yes" else None
+        return Witness(self.tells_jobs == "yes", self.job) if self.live == "yes" else None
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,6 +69,14 @@ def test_prints_that_were_recorded_live_are_the_jobs_of_the_replay(tmp_path: Pat
     assert idle == [second not in PRINT for second in range(80)]
 
 
+def test_a_print_that_ran_already_when_recording_began_keeps_its_name(tmp_path: Path) -> None:
+    job = "vase 2023-11-14T20:00:00Z"
+    about = About(printer="p", live="yes", tells_jobs="yes", job=job)
+    windows = replayed(tmp_path / "live.mcap", about)
+    assert [window.job for window in windows[: PRINT.start]] == [job] * PRINT.start
+    assert windows[-1].job == "benchy 2023-11-14T22:13:25Z"
+
+
 def test_holes_of_an_imported_recording_are_no_silence(tmp_path: Path) -> None:
     windows = replayed(tmp_path / "imported.mcap", About(printer="p"))
     assert not any(window.marks & (Mark.CAMERA_SILENT | Mark.TELEMETRY_SILENT) for window in windows)

@@ -15,8 +15,8 @@ from bench.figure import Figure
 from bench.load import READY
 
 PRINTERS = 100
-WARM_UP_S, MEASURED_S = 90.0, 90.0
-"""Buffers and pools fill up in the first minute or so; what grows after that grows for ever."""
+WARM_UP_S, MEASURED_S = 180.0, 120.0
+"""Buffers and pools fill up in the first minutes; what grows after that grows for ever."""
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") / 1024
 

@@ -31,6 +31,15 @@ READ_S = 10.0
 USER_AGENT = "nozzlewatch"
 OK, UNAUTHORIZED = 200, 401
 
+
+class LedAway(aiohttp.ClientError):
+    """A redirect leads to another machine (``origin``)."""
+
+    def __init__(self, origin: URL) -> None:
+        super().__init__(f"a redirect to {origin}")
+        self.origin = origin
+
+
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (
         aiohttp.ClientConnectorDNSError,
@@ -53,6 +62,11 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (
         TimeoutError,
         "found no answer in time, expected one: check whether the machine is on and not overloaded",
+    ),
+    (
+        LedAway,
+        "found a redirect to {error.origin}, expected the machine that the address names: name the other one "
+        "there if it is the right one",
     ),
     (
         aiohttp.TooManyRedirects,
@@ -88,17 +102,24 @@ _BASIC = re.compile(r"(?:^|,\s*)basic\b", re.IGNORECASE)
 
 
 def open_session(
-    address: Address, *, read_s: float | None = READ_S, headers: dict[str, str] | None = None
+    address: Address,
+    *,
+    read_s: float | None = READ_S,
+    headers: dict[str, str] | None = None,
+    leaves_home: bool = True,
 ) -> aiohttp.ClientSession:
     """A session for one source; ``async with`` closes it. ``read_s`` None: the source watches the time.
 
     The login is that of the address (``user`` and ``password``). Certificates are checked, unless the address
-    says ``insecure=yes``.
+    says ``insecure=yes``. ``leaves_home`` False: a redirect to another machine raises LedAway before anything
+    is sent there, which is what a websocket needs that is told a key: it follows every redirect.
     """
+    stay = () if leaves_home else (_Stay(address),)
+    login = (_Login(address),) if _has_login(address) else ()
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=read_s),
         headers={"User-Agent": USER_AGENT, **(headers or {})},
-        middlewares=(_Login(address),) if _has_login(address) else (),
+        middlewares=(*stay, *login),
         connector=aiohttp.TCPConnector(limit=0, ssl=address.options.get("insecure") != "yes"),
         response_class=_Response,
     )
@@ -200,6 +221,18 @@ def _digest_first(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
     sorted_headers.popall("WWW-Authenticate", None)
     sorted_headers.extend(("WWW-Authenticate", challenge) for challenge in (*digests, *challenges))
     return CIMultiDictProxy(sorted_headers)
+
+
+class _Stay:
+    """Middleware of a session: asks the server that the address names, and no other."""
+
+    def __init__(self, address: Address) -> None:
+        self._home = URL(address.where)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if not _is_home(self._home, request.url):
+            raise LedAway(request.url.origin())
+        return await handler(request)
 
 
 class _Login:

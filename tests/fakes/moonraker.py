@@ -70,6 +70,7 @@ class FakeMoonraker(Serving):
     def application(self) -> web.Application:
         application = web.Application()
         application.router.add_get("/websocket", self._serve)
+        application.router.add_get("/moved/websocket", self._redirect)
         return application
 
     async def stop(self) -> None:
@@ -152,6 +153,9 @@ class FakeMoonraker(Serving):
         finally:
             del self._sockets[socket]
         return socket
+
+    async def _redirect(self, _: web.Request) -> web.StreamResponse:
+        raise web.HTTPTemporaryRedirect("/websocket")
 
     async def _answer(self, socket: web.WebSocketResponse, client: _Client, request: dict[str, Any]) -> None:
         assert request["jsonrpc"] == "2.0"

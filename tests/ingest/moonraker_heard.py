@@ -15,7 +15,11 @@ KEY = "8f3ad0c1b2e94a5f"
 
 
 def source_of(server: FakeMoonraker, options: str = "") -> Moonraker:
-    return Moonraker(parse_address(f"moonraker:{server.url}#{options}", TELEMETRY), "p1")
+    return source_at(server.url, options)
+
+
+def source_at(url: str, options: str = "") -> Moonraker:
+    return Moonraker(parse_address(f"moonraker:{url}#{options}", TELEMETRY), "p1")
 
 
 @asynccontextmanager

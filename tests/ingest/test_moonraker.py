@@ -62,6 +62,20 @@ def test_everything_that_klipper_measures_is_told_in_our_units() -> None:
     asyncio.run(run())
 
 
+def test_filament_that_is_pushed_back_takes_no_heat_again() -> None:
+    async def run() -> None:
+        async with watched() as (server, heard):
+            await server.change(extruder={"target": 225.0})
+            for e_mm, mm_s in ((10.0, 2.0), (7.0, -40.0), (8.5, 40.0), (10.5, 3.0)):
+                motion = {"live_position": [0.0, 0.0, 0.2, e_mm], "live_extruder_velocity": mm_s}
+                await server.change(motion_report=motion)
+            await until(lambda: heard.last().get("extrusion_mm_s") == 3.0)
+            melt_w = [*dict.fromkeys(heard.values("melt_w"))]
+            assert melt_w == [0.0, pytest.approx(2.0 * 5.6e-3 * 200), pytest.approx(3.0 * 5.6e-3 * 200)]
+
+    asyncio.run(run())
+
+
 def test_the_hot_end_is_that_of_the_extruder_in_use() -> None:
     async def run() -> None:
         async with served() as server:

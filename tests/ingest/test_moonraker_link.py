@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from ingest.errors import CommandFailed, PrinterUnreachable
 from ingest.records import Action, EventKind
 from ingest.sources import Commandable
 from tests.fakes.moonraker import FakeMoonraker
 from tests.ingest.heard import lost_by, reading, until
-from tests.ingest.moonraker_heard import KEY, served, source_of, watched
+from tests.ingest.moonraker_heard import KEY, served, source_at, source_of, watched
+from tests.ingest.web import serving
 
 SHUTDOWN = "MCU 'mcu' shutdown: Timer too close\nThis often indicates the host computer is overloaded."
 
@@ -41,6 +43,32 @@ def test_a_wrong_key_says_so_and_stands_in_no_message(options: str) -> None:
     message = asyncio.run(run())
     assert "found 'Unauthorized' (401), expected the right key: set key=" in message
     assert "not-the-one" not in message
+
+
+def test_the_key_follows_no_redirect_to_another_machine() -> None:
+    async def run() -> str:
+        async with served(KEY) as other:
+
+            async def redirect(_: web.Request) -> web.StreamResponse:
+                raise web.HTTPTemporaryRedirect(f"{other.url}/websocket")
+
+            async with serving(redirect) as url:
+                lost = await lost_by(source_at(url, f"key={KEY}"))
+            assert other.said == []
+            assert f"found a redirect to {other.url}, expected the machine that the address names" in str(
+                lost
+            )
+            return str(lost)
+
+    assert KEY not in asyncio.run(run())
+
+
+def test_a_redirect_on_the_same_machine_is_followed() -> None:
+    async def run() -> None:
+        async with served(KEY) as server, reading(source_at(f"{server.url}/moved", f"key={KEY}")) as heard:
+            await until(lambda: heard.values("bed_c"))
+
+    asyncio.run(run())
 
 
 def test_a_shutdown_is_told_once_in_klippers_words_and_ends_the_print() -> None:

@@ -36,7 +36,8 @@ def test_a_printer_that_prints_moves_in_nearly_every_picture() -> None:
 
 def test_sensor_noise_is_no_motion() -> None:
     motion = Motion()
-    still = pictures(range(40), Fault(at_s=5.0, kind=FaultKind.RESET))[10:]  # it stands, and the noise goes on
+    stands = Fault(at_s=5.0, kind=FaultKind.RESET)  # and the noise goes on
+    still = pictures(range(40), stands)[10:]
     assert len(set(still)) == len(still)
     assert not any(motion.moves(jpeg) for jpeg in still)
 

@@ -16,6 +16,8 @@ from ingest.telemetry.octoprint import server as octoprint_link
 from tests.peers.octoprint_server import STATUS_KEY, OctoPrintServer, serving
 from tests.peers.watch import reading, watching
 
+E_MM = 0.02
+"""Filament of each move."""
 JOB = (EventKind.JOB_STARTED, EventKind.JOB_ENDED)
 
 
@@ -34,14 +36,16 @@ def octoprint(server: OctoPrintServer) -> OctoPrintServer:
 
 def gcode(moves: int) -> Sequence[str]:
     """A print that takes the virtual printer some 50 ms for each move."""
-    head = ["G21", "G90", "M82", "G28", "M104 S60", "M140 S40", "M106 S127.5", "M221 S95"]
+    head = ["G21", "G90", "M82", "G92 E0", "G28", "M104 S60", "M140 S40", "M106 S127.5", "M221 S95"]
     print_ = [
-        f"G1 X{20 * (n % 2)} Y10 Z{0.2 * (1 + n // 20):.2f} E{0.02 * n:.3f} F1200" for n in range(moves)
+        f"G1 X{20 * (n % 2)} Y10 Z{0.2 * (1 + n // 20):.2f} E{E_MM * n:.3f} F1200" for n in range(moves)
     ]
     return [*head, *print_, "M107"]
 
 
 ENDLESS = gcode(5000)
+SETTLED = 6
+"""Readings after which an average over four messages is past its beginning."""
 
 
 def test_a_print_is_told_from_its_start_to_its_end(octoprint: OctoPrintServer) -> None:
@@ -64,6 +68,34 @@ def test_a_print_is_told_from_its_start_to_its_end(octoprint: OctoPrintServer) -
     assert watch.readings("resends"), "the virtual printer asked for a line again"
     times = [item.at_ns for item in watch.items]
     assert times == sorted(times)
+
+
+def test_feed_extrusion_and_layer_are_learned_from_the_terminal(octoprint: OctoPrintServer) -> None:
+    with watching(octoprint.address()) as watch:
+        watch.until(lambda: watch.readings("hotend_c"), "a temperature")
+        octoprint.print_file("long.gcode", ENDLESS)
+        watch.until(lambda: 2.0 in watch.readings("layer"), "the third layer")
+        watch.until(lambda: len(watch.readings("extrusion_mm_s")) >= SETTLED, "extrusion, averaged")
+
+    begun = next(n for n, item in enumerate(watch.items) if getattr(item, "channel", "") == "layer")
+    watch.items = watch.items[begun:]  # before it the head is where the print before this one left it
+    assert watch.readings("layer")[0] == 0
+    assert set(watch.readings("feed_mm_s")) == {20.0}  # F1200
+    assert set(watch.readings("x_mm")) <= {0.0, 20.0}
+    e_mm, rates = watch.readings("e_mm"), watch.readings("extrusion_mm_s")
+    assert all(before <= after for before, after in pairwise(e_mm))
+    assert watch.readings("z_mm")[-1] == pytest.approx(0.2 * (1 + e_mm[-1] // (20 * E_MM)), abs=0.2)
+    moves_s = rates[-1] / E_MM / 0.95  # M221 S95
+    assert 2 < moves_s <= 1 / 0.05
+    assert watch.readings("melt_w")[-1] == pytest.approx(rates[-1] * 5.6e-3 * (60 - 25), rel=0.01)
+
+
+def test_a_print_that_runs_when_the_watch_begins_is_joined(octoprint: OctoPrintServer) -> None:
+    octoprint.print_file("long.gcode", ENDLESS)
+    with watching(octoprint.address()) as watch:
+        watch.until(lambda: watch.readings("extrusion_mm_s"), "extrusion")
+    assert 0 < watch.readings("extrusion_mm_s")[-1] < E_MM / 0.05 * 1.05
+    assert not watch.readings("layer")  # nobody heard how many there were before
 
 
 def test_what_it_is_stands_among_the_facts(octoprint: OctoPrintServer) -> None:

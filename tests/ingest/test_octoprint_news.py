@@ -4,46 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.records import Event, EventKind, Reading
-from ingest.sources import TelemetryItem
+from ingest.records import EventKind, Reading
 from ingest.telemetry.octoprint.news import News
 from ingest.telemetry.octoprint.wire import Push, read
-
-NOW_NS = 1_770_120_000_000_000_000
-
-
-def heard(news: News, **message: Any) -> list[TelemetryItem]:
-    push = read(json.dumps(message), Push)
-    assert push is not None
-    return list(news.take(push, NOW_NS))
-
-
-def events(items: list[TelemetryItem]) -> list[tuple[EventKind, str]]:
-    return [(item.kind, item.text) for item in items if isinstance(item, Event)]
-
-
-def readings(items: list[TelemetryItem]) -> dict[str, float]:
-    return {item.channel: item.value for item in items if isinstance(item, Reading)}
-
-
-def state(text: str, **flags: bool) -> dict[str, Any]:
-    return {"text": text, "flags": {"operational": True, **flags}}
-
-
-def begun(**history: Any) -> News:
-    news = News("p", {}, Counter())
-    news.begin()
-    heard(news, history={"state": state("Operational"), **history})
-    return news
-
-
-PRINTING = {"state": state("Printing", printing=True), "job": {"file": {"name": "cube.gcode"}}}
+from tests.ingest.octoprint_heard import NOW_NS, PRINTING, begun, events, heard, readings, state
 
 
 def test_the_past_that_comes_with_a_connection_is_not_told_again() -> None:

@@ -150,6 +150,26 @@ def test_the_key_follows_no_redirect() -> None:
     assert seen == ["/api/login"]
 
 
+def test_the_session_follows_no_redirect_to_another_machine() -> None:
+    fake, other = FakeOctoPrint(HISTORY, STARTED), FakeOctoPrint(HISTORY, STARTED)
+
+    async def ask() -> str:
+        async with served(other.answer) as elsewhere:
+
+            async def answer(request: web.Request) -> web.StreamResponse:
+                if request.path.startswith("/sockjs"):
+                    raise web.HTTPTemporaryRedirect(f"{elsewhere}/sockjs/websocket")
+                return await fake.answer(request)
+
+            async with served(answer) as url:
+                with pytest.raises(PrinterUnreachable, match=f"found a redirect to {elsewhere}") as refused:
+                    await first(url)
+        return str(refused.value)
+
+    assert KEY not in asyncio.run(ask())
+    assert other.sessions == []
+
+
 def test_a_key_that_may_not_see_the_state_is_told_which_permission_it_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

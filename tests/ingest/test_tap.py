@@ -47,6 +47,7 @@ def test_g_code_tells_motion_layer_fan_and_factors(tmp_path: Path) -> None:
         async with tapped(tmp_path) as setup:
             host = await setup.host()
             await send(host, *BEGINNING, b"M106 S127.5", b"M220 S80", b"M221 S90", b"M73 P40")
+            await setup.reads("feed_mm_s", 40.0)  # 3000 mm/min at 80 %
             await draw(host, 20)
             await send(host, b"M400")
             await setup.reads("layer", 0.0)
@@ -54,10 +55,9 @@ def test_g_code_tells_motion_layer_fan_and_factors(tmp_path: Path) -> None:
             await setup.reads("feed_factor", 0.8)
             await setup.reads("flow_factor", 0.9)
             await setup.reads("progress", 0.4)
-            await setup.reads("feed_mm_s", 40.0)  # 3000 mm/min at 80 %
             await setup.reads("e_mm", 8.0)
-            assert max(setup.values("extrusion_mm_s")) > 0
-            assert max(setup.values("melt_w")) > 0
+            await until(lambda: max(setup.values("extrusion_mm_s"), default=0.0) > 0)
+            await until(lambda: max(setup.values("melt_w"), default=0.0) > 0)
             await draw(host, 2, z=0.4)
             await setup.reads("layer", 1.0)
 

@@ -19,6 +19,7 @@ SENSORS = ("heater_generic", "temperature_sensor", "temperature_fan")
 FILAMENT_SENSORS = ("filament_switch_sensor", "filament_motion_sensor")
 FIRST_EXTRUDER = "extruder"
 AXES = ("x_mm", "y_mm", "z_mm", "e_mm")
+E_AXIS = AXES.index("e_mm")
 
 _CHANNELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "extruder": {"temperature": ("hotend_c",), "target": ("hotend_target_c",), "power": ("hotend_power",)},
@@ -79,6 +80,7 @@ class Objects:
         self.wanted = {name: list(wanted) for name, wanted in fields.items() if wanted}
         self._known: dict[str, dict[str, object]] = {name: {} for name in self.wanted}
         self._sent_again: dict[str, float] = {}  # bytes, by microcontroller
+        self._furthest_mm: dict[str, float] = {}  # the most filament that was off the spool, by extruder
 
     def asked_for(self, status: object) -> Status:
         """The part of an update that was subscribed to; empty for what is no update."""
@@ -109,11 +111,24 @@ class Objects:
         yield from _layer(status.get("print_stats", {}).get("info"))
 
     def _melt(self, motion: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-        """Heat that the filament takes, W: it is to leave the nozzle at the target. Retracting takes none."""
+        """Heat that new filament takes, W: it is to leave the nozzle at the target.
+
+        Filament that is retracted, or pushed back after that, takes none.
+        """
         extrusion_mm_s = number(motion.get("live_extruder_velocity"))
         target_c = number(self._known.get(self._active, {}).get("target"))
         if extrusion_mm_s is not None and target_c is not None:
-            yield "melt_w", max(extrusion_mm_s, 0.0) * HEAT_J_MM_K * max(target_c - ROOM_C, 0.0)
+            new_mm_s = max(extrusion_mm_s, 0.0) if self._is_new() else 0.0
+            yield "melt_w", new_mm_s * HEAT_J_MM_K * max(target_c - ROOM_C, 0.0)
+
+    def _is_new(self) -> bool:
+        """Whether the extruder is as far as it ever was: no G92 sets ``live_position`` back."""
+        position = self._known.get("motion_report", {}).get("live_position")
+        e_mm = number(position[E_AXIS]) if isinstance(position, list) and len(position) > E_AXIS else None
+        if e_mm is None:
+            return True
+        furthest_mm = self._furthest_mm[self._active] = max(self._furthest_mm.get(self._active, e_mm), e_mm)
+        return e_mm >= furthest_mm
 
     def _resends(self, status: Status) -> Iterator[tuple[str, float]]:
         """1 for every microcontroller whose count of bytes sent again has grown since its last report.

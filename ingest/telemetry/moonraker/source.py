@@ -84,7 +84,7 @@ class Moonraker(BaseSource):
         """As ``Telemetry.items``. Raises PrinterUnreachable also where the key is wrong."""
         self._times, self._objects, self._whole_ns = _Times(), None, 0
         async with (
-            open_session(self._address, read_s=self._silence_s) as session,
+            open_session(self._address, read_s=self._silence_s, leaves_home=False) as session,
             connected(session, self._url, str(self._address), self._silence_s, self._counts) as rpc,
         ):
             await rpc.ask("server.connection.identify", self._introduction())

@@ -60,7 +60,7 @@ async def connected(address: Address, facts: dict[str, str], counts: Counter[str
     What it says of the printer goes into ``facts``; ``counts["unreadable"]`` counts messages that are not as
     the documentation says.
     """
-    async with open_session(address) as session:
+    async with open_session(address, leaves_home=False) as session:
         server = Server(address, session, facts, counts)
         try:
             await server.open()

@@ -57,7 +57,7 @@ class Dialogue:
         """A line to the printer."""
         text = decode(raw).rstrip("\r")
         parsed = Parsed(Line.HOST)
-        if _may_matter(text):
+        if may_matter(text):
             self.jobs.sent(text)
             parsed = parse_sent(text)
         taken = self.pairing.sent(text, at_ns)
@@ -99,7 +99,7 @@ class Dialogue:
             listener.put_nowait(None)
 
     def _told(self, taken: list[str]) -> list[Told]:
-        return [told for line in taken if _may_matter(line) for told in self.jobs.taken(line)]
+        return [told for line in taken if may_matter(line) for told in self.jobs.taken(line)]
 
     def _introduced(self, text: str, parsed: Parsed) -> list[Told]:
         if parsed.line is not Line.CAPABILITY:
@@ -113,6 +113,6 @@ class Dialogue:
         return understood
 
 
-def _may_matter(line: str) -> bool:
+def may_matter(line: str) -> bool:
     """Whether a command can do more than move, as nearly all lines of a print do."""
     return "M" in line or "G28" in line

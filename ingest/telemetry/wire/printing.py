@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ingest.records import NS_PER_S
-from ingest.telemetry.gcode.interpreter import GCode
 from ingest.telemetry.gcode.layers import Layers
+from ingest.telemetry.gcode.track import Track
 from ingest.telemetry.wire.job_watch import Job, JobWatch, Told
 
 SPAN_NS = NS_PER_S
 """Filament and heat are averaged over this: firmware takes moves in bursts, as its planner has room."""
 RESUMED_MM = 1.0
 """New filament after a pause that no parking or priming of a nozzle explains."""
-
-
-class _Totals(NamedTuple):
-    at_ns: int
-    pushed_mm: float
-    melt_j: float
 
 
 class Printing:
@@ -32,9 +24,9 @@ class Printing:
 
     def __init__(self, jobs: JobWatch) -> None:
         self._jobs = jobs
-        self._gcode = GCode()
+        self._track = Track(SPAN_NS)
+        self._gcode = self._track.gcode
         self.moved_ns = 0  # when the printer took a move last
-        self._lately: deque[_Totals] = deque()
         self._paused_mm: float | None = None  # filament when the host's print was paused
 
     def take(self, line: str, at_ns: int) -> None:
@@ -63,23 +55,7 @@ class Printing:
         return []
 
     def readings(self, at_ns: int) -> Iterator[tuple[str, float]]:
-        """Channels and their values at ``at_ns``; none before the first move."""
-        gcode = self._gcode
-        self._lately.append(_Totals(at_ns, gcode.pushed_mm, gcode.melt_j))
-        while len(self._lately) > 1 and self._lately[1].at_ns <= at_ns - SPAN_NS:
-            self._lately.popleft()
-        if gcode.progress is not None:
-            yield "progress", gcode.progress
-        if gcode.layer is not None:
-            yield "layer", float(gcode.layer)
-        if gcode.distance_mm:
-            yield from (("x_mm", gcode.x), ("y_mm", gcode.y), ("z_mm", gcode.z), ("e_mm", gcode.e))
-            yield "feed_mm_s", gcode.feed_mm_s
-            yield from self._rates(at_ns)
-
-    def _rates(self, at_ns: int) -> Iterator[tuple[str, float]]:
-        first, last = self._lately[0], self._lately[-1]
-        span_s = (at_ns - first.at_ns) / NS_PER_S
-        if span_s > 0:
-            yield "extrusion_mm_s", (last.pushed_mm - first.pushed_mm) / span_s
-            yield "melt_w", (last.melt_j - first.melt_j) / span_s
+        """Channels and their values at ``at_ns``; none of the motion before the first move."""
+        if self._gcode.progress is not None:
+            yield "progress", self._gcode.progress
+        yield from self._track.readings(at_ns)

@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--linger", type=float, default=0.0, help="s to go on after the last fault's script")
     parser.add_argument("--seed", type=_seed, default=1)
     parser.add_argument("--fps", type=_positive, default=FPS, help="pictures per second and camera")
-    parser.add_argument("--idle", action="store_true", help="cold printers that wait for a host, no faults")
+    parser.add_argument(
+        "--idle", action="store_true", help="cold printers with a card that wait for a host, no faults"
+    )
     return parser
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ingest.simulate.card import Card
 from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.files import CUBE, cube
 from ingest.simulate.printer import Start
 from ingest.simulate.simulated import Order, SimulatedPrinter
 
@@ -54,8 +56,11 @@ def demo_printers(count: int, seconds: float, seed: int) -> list[SimulatedPrinte
 
 
 def idle_printers(count: int, seed: int) -> list[SimulatedPrinter]:
-    """Printers that are cold and wait for a host."""
-    return [SimulatedPrinter(_name(number), _seed(number, seed), start=Start.IDLE) for number in range(count)]
+    """Printers that are cold and wait for a host, or for somebody to print the file on their card."""
+    return [
+        SimulatedPrinter(_name(number), _seed(number, seed), start=Start.IDLE, card=Card({CUBE: cube()}))
+        for number in range(count)
+    ]
 
 
 def _printer(number: int, seconds: float, seed: int) -> SimulatedPrinter:

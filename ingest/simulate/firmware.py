@@ -2,9 +2,10 @@
 
 Pure: ``handle`` takes a line and gives lines, ``tick`` takes the time and gives lines; the pty is elsewhere.
 The printer's own job runs as if a host streamed it, but that host's lines and their oks are not on this wire;
-only what they cause is (a storm of line errors).
-Left out: the receive buffer that Marlin empties when it asks for a line again, ADVANCED_OK, G-code from SD
-cards, and the seconds that a real boot takes.
+only what they cause is (a storm of line errors). Moves that a host streams or a card holds are planned ahead;
+the ok of one that finds the queue full is held back until a control step has made room.
+Left out: the receive buffer that Marlin empties when it asks for a line again and the limits of its command
+buffer, ADVANCED_OK, and the seconds that a real boot takes.
 """
 
 from __future__ import annotations
@@ -14,29 +15,32 @@ from collections import deque
 import numpy as np
 
 from ingest.simulate import replies
-from ingest.simulate.commands import Interpreter
+from ingest.simulate.card import Card
+from ingest.simulate.commands import carry_out
 from ingest.simulate.faults import FaultKind
+from ingest.simulate.machine import Machine
 from ingest.simulate.printer import STEP_S, Printer
 from ingest.simulate.wire import HostLine, read_command, read_line
 
-BUSY_EVERY_S = 2.0  # DEFAULT_KEEPALIVE_INTERVAL
 WAIT_REPORT_EVERY_S = 1.0  # reports of M109 and M190
 STORM_LINES_S = 2.0  # damaged lines per second in the worst storm
 STORM_SHARE = 0.5  # share of a host's lines that the worst storm damages
 JOB_LINES_S = 25.0  # lines per second that a host streams for the job: their numbers go on unseen
+CARD_LINES_STEP = 50  # that the board reads from the card in one control step: 250 a second
 
 
 class Firmware:
     """Marlin on one printer. ``halted_s`` and ``halt_reason`` tell of its own halt."""
 
-    def __init__(self, printer: Printer, rng: np.random.Generator) -> None:
+    def __init__(self, printer: Printer, rng: np.random.Generator, card: Card | None = None) -> None:
         self.printer = printer
         self.halted_s: float | None = None
         self.halt_reason = ""
-        self._machine = Interpreter(printer)
+        self._machine = Machine(printer, card or Card())
         self._rng = rng
         self._last_line = 0
-        self._queue: deque[str] = deque()
+        self._queue: deque[tuple[str, bool]] = deque()  # commands, and whether they get an ok
+        self._after_wait: list[str] = []  # what is said when the wait is over
         self._busy_s = self._report_s = 0.0
         self._resets_done = 0
 
@@ -64,6 +68,10 @@ class Firmware:
             self._last_line = parsed.number
         return self._accept(parsed.command)
 
+    def print_from_card(self, name: str) -> list[str]:
+        """Somebody chooses a file at the printer's screen; what hosts hear of it, without an ok."""
+        return [line for text in (f"M23 {name}", "M24") for line in self._enqueue(text, gets_ok=False)]
+
     def tick(self, now_s: float) -> list[str]:
         """What the firmware says by itself at ``now_s``, with the printer advanced until then."""
         lines = [*self._reset_by_fault(now_s), *self._live(now_s)]
@@ -75,7 +83,7 @@ class Firmware:
         fatal = self._protect(now_s)
         if fatal:
             return fatal
-        return [*self._wait(now_s), *self._reports(now_s), *self._storm(now_s)]
+        return [*self._wait(now_s), *self._read_card(), *self._reports(now_s), *self._storm(now_s)]
 
     def _damage(self, line: HostLine) -> str | None:
         """What is wrong with a line, in Marlin's words; None where nothing is."""
@@ -94,22 +102,32 @@ class Firmware:
         command = read_command(text)
         if command and command.code == "M112":  # the emergency parser does not wait
             return self._kill("M112", [replies.HALTED])
-        if command and command.code == "M108" and self._machine.wait:
-            return self._go_on()
-        if self._machine.wait:
-            self._queue.append(text)
-            return []
-        return self._run(text)
+        breaks_off = command is not None and command.code == "M108" and self._is_heating()
+        lines = self._enqueue(text, gets_ok=True)
+        return self._go_on() if breaks_off else lines
 
-    def _run(self, text: str) -> list[str]:
+    def _enqueue(self, text: str, *, gets_ok: bool) -> list[str]:
+        if self._machine.wait is None:
+            return self._run(text, gets_ok=gets_ok)
+        self._queue.append((text, gets_ok))
+        return []
+
+    def _run(self, text: str, *, gets_ok: bool) -> list[str]:
         command = read_command(text)
-        if command and command.code == "M110":
+        code = command.code if command else ""
+        if command and code == "M110":
             self._last_line = int(command.number("N", self._last_line))
-        lines = self._machine.run(text, command)
-        if self._machine.wait:
-            now_s = self.printer.now_s
-            self._busy_s, self._report_s = now_s + BUSY_EVERY_S, now_s + WAIT_REPORT_EVERY_S
+        lines = carry_out(self._machine, text, command)
+        ok = [replies.OK] if gets_ok and code != "M105" else []
+        if self._machine.wait is None:
+            return lines + ok
+        now_s, self._after_wait = self.printer.now_s, ok
+        self._busy_s, self._report_s = now_s + self._machine.busy_every_s, now_s + WAIT_REPORT_EVERY_S
         return lines
+
+    def _is_heating(self) -> bool:
+        wait = self._machine.wait
+        return wait is not None and wait.suffix(self.printer.now_s) is not None
 
     def _wait(self, now_s: float) -> list[str]:
         wait = self._machine.wait
@@ -122,26 +140,41 @@ class Firmware:
         if suffix is not None and now_s >= self._report_s:
             self._report_s += WAIT_REPORT_EVERY_S
             lines.append(replies.temperatures(self.printer) + suffix)
-        if now_s >= self._busy_s:
-            self._busy_s += BUSY_EVERY_S
+        if self._machine.busy_every_s and now_s >= self._busy_s:
+            self._busy_s += self._machine.busy_every_s
             lines.append(replies.BUSY)
         return lines
 
     def _go_on(self) -> list[str]:
-        """The wait is over: its ok, then what has queued up until the next wait."""
+        """The wait is over: its ok, if it owes one, then what has queued up until the next wait."""
         self._machine.wait = None
-        lines = [replies.OK]
+        lines, self._after_wait = self._after_wait, []
         while self._queue and self._machine.wait is None:
-            lines += self._run(self._queue.popleft())
+            text, gets_ok = self._queue.popleft()
+            lines += self._run(text, gets_ok=gets_ok)
+        return lines
+
+    def _read_card(self) -> list[str]:
+        """Carry out commands from the card until one waits; none of them gets an ok."""
+        lines: list[str] = []
+        for _ in range(CARD_LINES_STEP):
+            if self._machine.wait or not self._machine.card.is_printing:
+                break
+            text = self._machine.card.next_line()
+            if text is None:
+                text = "M1001" if self.printer.planner.is_idle else "M400"
+            if bare := read_line(text).command:
+                lines += self._run(bare, gets_ok=False)
         return lines
 
     def _reports(self, now_s: float) -> list[str]:
-        lines = []
-        heating = self._machine.wait is not None and self._machine.wait.suffix(now_s) is not None
-        if self._machine.temperature_reports.due(now_s) and not heating:
+        machine, lines = self._machine, []
+        if machine.temperature_reports.due(now_s) and not self._is_heating():
             lines.append(replies.temperatures(self.printer))
-        if self._machine.position_reports.due(now_s):
-            lines.append(replies.position(self.printer.position()))
+        if machine.position_reports.due(now_s):
+            lines.append(replies.position(machine.position()))
+        if machine.card_reports.due(now_s):
+            lines.append(machine.card.status())
         return lines
 
     def _protect(self, now_s: float) -> list[str]:
@@ -154,6 +187,7 @@ class Firmware:
     def _kill(self, reason: str, lines: list[str]) -> list[str]:
         self.halted_s, self.halt_reason = self.printer.now_s, reason
         self.printer.cut_power()
+        self._machine.card.close()
         self._queue.clear()
         return lines
 

@@ -1,9 +1,8 @@
 """The simulated printer's body: heaters, fan and motion under one time, faults included.
 
 Time moves in fixed control steps, so that the same seed gives the same values however the caller slices it.
-Left out: mechanics beyond a known path (no skipped steps, no jams), humidity, drafts, supply voltage, moves
-that a host asks for (they arrive at once; only the printer's own job takes time), and the slow cooling by
-travel moves. The filament always arrives: clogs and run-outs are not simulated yet.
+Left out: mechanics beyond a known path (no skipped steps, no jams), humidity, drafts, supply voltage, and the
+slow cooling by travel moves. The filament always arrives: clogs and run-outs are not simulated yet.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import numpy as np
 
 from ingest.simulate.faults import Fault, FaultPlan
 from ingest.simulate.heater import Bed, HotEnd
+from ingest.simulate.planner import Planner
 from ingest.simulate.thermal import HOTEND_LOSS_W_K, PART_FAN_W_K
 from ingest.simulate.toolpath import Position, Toolpath
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
@@ -23,7 +23,6 @@ STEP_S = 0.2  # control step; an 8-bit Marlin with two heaters takes 0.16 to 0.2
 WARM_LAYERS = 30  # layers that a print under way has behind it
 PLA_C = (215.0, 60.0)  # usual targets: hot end, bed
 READY_C = 2.0  # how near to their targets the heaters must be before a cold print begins
-PARKED = Position(0.0, 0.0, 0.0, 0.0)
 
 
 class Start(Enum):
@@ -53,7 +52,8 @@ class Printer:
         self.print_s = 0.0  # time on the path, as at 100 % speed
         self.printing = self.job_waits = False
         self.stopped_s: float | None = None  # when the job was cut off
-        self._parked = PARKED
+        self.planner = Planner()  # moves that a host or a card asks for, while no job of its own runs
+        self._planned_mm_s = 0.0  # filament that they melt
         self._path = Toolpath()
         self._rng = rng
         self._steps = 0
@@ -81,6 +81,7 @@ class Printer:
     def _step(self) -> None:
         self._steps += 1
         self.now_s = round(self._steps * STEP_S, 6)
+        self._planned_mm_s = self.planner.advance(STEP_S) / STEP_S
         air_w_k = self._air_w_k(self.filament_mm_s)
         self.hotend.step(STEP_S, self._rng, self.plan.on_hotend(self.now_s), air_w_k)
         self.bed.step(STEP_S, self._rng, self.plan.on_bed(self.now_s))
@@ -99,23 +100,20 @@ class Printer:
     def filament_mm_s(self) -> float:
         """Speed at which filament goes into the hot end now, mm/s."""
         if not self.printing:
-            return 0.0
+            return self._planned_mm_s
         return self._path.filament_mm_s(self.print_s) * self.feed_factor * self.flow_factor
 
     def position(self, at_s: float | None = None) -> Position:
-        """Where the nozzle is now, or at ``at_s`` a little later where the job simply goes on until then."""
-        if not self.print_s:
-            return self._parked
-        ahead_s = max(at_s - self.now_s, 0.0) if at_s is not None and self.printing else 0.0
+        """Where the nozzle is now, or at ``at_s`` a little later where all simply goes on until then."""
+        ahead_s = 0.0 if at_s is None else max(at_s - self.now_s, 0.0)
+        if not self.printing:
+            return self.planner.position(ahead_s)
         return self._path.at(self.print_s + ahead_s * self.feed_factor)
 
-    def move(self, **axes_mm: float) -> None:
-        """Put an idle printer's nozzle somewhere at once; a running job goes its own way."""
-        self._parked = self._parked._replace(**axes_mm)
-
     def stop(self) -> None:
-        """Leave the job where it is and ask no more heat, as a reset does."""
+        """Leave the job where it is, drop what is planned and ask no more heat, as a reset does."""
         self.hotend.target_c = self.bed.target_c = 0.0
+        self.planner.stop_at(self.position())
         if self.printing or self.job_waits:
             self.stopped_s = self.now_s
         self.printing = self.job_waits = False

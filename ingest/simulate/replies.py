@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from ingest.simulate.heater import Heater
 from ingest.simulate.printer import Printer
+from ingest.simulate.stopwatch import in_words
 from ingest.simulate.toolpath import Position
 
 OK = "ok"
 BOOTED = "start"
 BUSY = "echo:busy: processing"
-NO_CARD = "echo:No SD card"
-NOT_SD_PRINTING = "Not SD printing"
 HALTED = "Error:Printer halted. kill() called!"
 STEPS_MM = (80, 80, 400)  # x, y, z
 
@@ -36,11 +35,11 @@ CAPABILITIES: dict[str, int] = {
     "SDCARD": 1,
     "REPEAT": 0,
     "SD_WRITE": 0,
-    "AUTOREPORT_SD_STATUS": 0,
+    "AUTOREPORT_SD_STATUS": 1,
     "LONG_FILENAME": 0,
     "THERMAL_PROTECTION": 1,
     "MOTION_MODES": 0,
-    "ARCS": 0,
+    "ARCS": 1,
     "BABYSTEPPING": 0,
     "CHAMBER_TEMPERATURE": 0,
     "COOLER_TEMPERATURE": 0,
@@ -95,6 +94,11 @@ def line_error(what: str, last_line: int) -> list[str]:
 def stopped(reason: str, heater: str) -> list[str]:
     """What a thermal protection says as it halts the printer."""
     return [f"Error:{reason}, system stopped! Heater_ID: {heater}", HALTED]
+
+
+def print_time(seconds: float) -> str:
+    """The answer to M31."""
+    return f"echo:Print time: {in_words(seconds)}"
 
 
 def unknown(command: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ingest.simulate.card import Card
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
 from ingest.simulate.firmware import Firmware
 from ingest.simulate.printer import PLA_C, STEP_S, Printer, Start
@@ -41,12 +42,13 @@ class SimulatedPrinter:
         orders: Iterable[Order] = (),
         start: Start = Start.PRINTING,
         targets_c: tuple[float, float] = PLA_C,
+        card: Card | None = None,
     ) -> None:
         body, board = (np.random.default_rng([seed, part]) for part in range(2))
         self.name, self.start = name, start
         self.plan = FaultPlan(faults)
         self.printer = Printer(body, self.plan.faults, start, targets_c)
-        self.firmware = Firmware(self.printer, board)
+        self.firmware = Firmware(self.printer, board, card)
         self.scene = Scene(seed)
         self._orders = deque(sorted(orders))
         self._said: deque[tuple[float, str]] = deque()
@@ -77,6 +79,10 @@ class SimulatedPrinter:
         """A host's line at a time; the answers that go out at once."""
         self.advance_to(at_s)
         return self.firmware.handle(line)
+
+    def print_from_card(self, name: str) -> None:
+        """Somebody chooses a file at the printer's screen, now; ``said_until`` gives what is said of it."""
+        self._say(self.firmware.print_from_card(name))
 
     def lines_until(self, at_s: float) -> list[tuple[float, str]]:
         """Everything that a host hears up to ``at_s`` which asks for M155 S1 at first and after each boot."""

@@ -1,10 +1,11 @@
-"""What a command may wait for: a heater (M109, M190) or a time (G4). Marlin reports while it waits."""
+"""What a command may wait for: a heater (M109, M190), a time (G4), moves. Marlin reports while it waits."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from ingest.simulate.heater import Heater
+from ingest.simulate.planner import Planner
 
 WINDOW_C = 1.0  # TEMP_WINDOW: this near counts as there
 RESIDENCY_S = 10.0  # TEMP_RESIDENCY_TIME: how long it must stay there
@@ -14,7 +15,7 @@ class Wait(Protocol):
     """Something that a command waits for."""
 
     def done(self, now_s: float) -> bool:
-        """Whether the wait is over; called with every control step."""
+        """Whether the wait is over; called when it begins and with every control step."""
         ...
 
     def suffix(self, now_s: float) -> str | None:
@@ -22,15 +23,44 @@ class Wait(Protocol):
         ...
 
 
-class Dwell:
-    """G4: until a time."""
+class Room:
+    """G1: until the planner has a place for the move."""
 
-    def __init__(self, until_s: float, began_s: float) -> None:
-        self.began_s = began_s
-        self._until_s = until_s
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
 
     def done(self, now_s: float) -> bool:
-        return now_s >= self._until_s
+        return not self._planner.is_full
+
+    def suffix(self, now_s: float) -> str | None:
+        return None
+
+
+class Standstill:
+    """M400, G28, …: until the moves that are planned are done."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def done(self, now_s: float) -> bool:
+        return self._planner.is_idle
+
+    def suffix(self, now_s: float) -> str | None:
+        return None
+
+
+class Dwell:
+    """G4: the moves that are planned, then some seconds."""
+
+    def __init__(self, planner: Planner, seconds: float) -> None:
+        self._planner = planner
+        self._seconds = seconds
+        self._until_s: float | None = None  # None: the head still moves
+
+    def done(self, now_s: float) -> bool:
+        if self._until_s is None and self._planner.is_idle:
+            self._until_s = now_s + self._seconds
+        return self._until_s is not None and now_s >= self._until_s
 
     def suffix(self, now_s: float) -> str | None:
         return None
@@ -39,8 +69,7 @@ class Dwell:
 class HeatWait:
     """M109, M190: until the heater has been near its target for some seconds."""
 
-    def __init__(self, heater: Heater, began_s: float) -> None:
-        self.began_s = began_s
+    def __init__(self, heater: Heater) -> None:
         self._heater = heater
         self._there_s: float | None = None  # since when
 

@@ -6,6 +6,8 @@ import re
 from functools import reduce
 from typing import NamedTuple
 
+MAX_CMD_SIZE = 96  # characters of a line that Marlin takes in
+
 _NUMBER = re.compile(r"^N(-?\d+)\s*")
 _CODE = re.compile(r"^([GMT])\s*(\d+)(.*)$")
 _WORD = re.compile(r"([A-Z])\s*([-+]?\d*\.?\d+)?")
@@ -21,10 +23,11 @@ class HostLine(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A parsed command: ``M104`` and its words ``{"S": 210.0}``; a word without a number is None."""
+    """A parsed command: ``M104``, its words ``{"S": 210.0}`` (None without a number), and what follows it."""
 
     code: str
     words: dict[str, float | None]
+    text: str
 
     def number(self, word: str, default: float) -> float:
         """The number after a letter, ``default`` where there is none."""
@@ -45,7 +48,7 @@ def numbered(number: int, command: str) -> str:
 
 def read_line(text: str) -> HostLine:
     """Take a line apart. Never fails: what cannot be read becomes a checksum that no text has."""
-    bare = text.split(";", 1)[0].strip()
+    bare = text[:MAX_CMD_SIZE].split(";", 1)[0].strip()
     body, star, tail = bare.rpartition("*")
     if not star:
         body = bare
@@ -61,4 +64,4 @@ def read_command(text: str) -> Command | None:
     if not found:
         return None
     words = {letter: float(value) if value else None for letter, value in _WORD.findall(found[3])}
-    return Command(f"{found[1]}{int(found[2])}", words)
+    return Command(f"{found[1]}{int(found[2])}", words, found[3].strip())

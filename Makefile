@@ -36,7 +36,7 @@ $(PEERS): .ci/peers | $(READY)
 	PYTHON=$(BIN)/python .ci/peers
 
 test: $(READY) $(PEERS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.records import SerialLine
 from ingest.simulate.card import Card
 from ingest.simulate.farm import READY, run_farm
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
@@ -19,6 +20,7 @@ from ingest.simulate.files import CUBE, cube
 from ingest.simulate.printer import STEP_S, Start
 from ingest.simulate.simulated import SimulatedPrinter
 from tests.peers.octoprint_server import OctoPrintServer, serving
+from tests.peers.watch import Watch, watching
 from tests.waiting import wait_until
 
 BAUD = 115_200
@@ -69,10 +71,13 @@ def farm(folder: Path, simulated: list[SimulatedPrinter]) -> Iterator[None]:
 
 
 class Bench:
-    """OctoPrint, the printers by name, and what OctoPrint's own log of its serial line says."""
+    """OctoPrint, the printers by name, and what OctoPrint's terminal shows of its serial line."""
 
-    def __init__(self, folder: Path, octoprint: OctoPrintServer, simulated: list[SimulatedPrinter]) -> None:
+    def __init__(
+        self, folder: Path, octoprint: OctoPrintServer, simulated: list[SimulatedPrinter], terminal: Watch
+    ) -> None:
         self.octoprint = octoprint
+        self._terminal = terminal
         self.printers = {printer.name: printer for printer in simulated}
         self._folder = folder
 
@@ -104,11 +109,12 @@ class Bench:
         self.octoprint.until("ready")
 
     def hears(self, said: str) -> None:
-        """Wait until OctoPrint's log, which it writes in its own time, has this of the printer."""
+        """Wait until OctoPrint's terminal, which is behind by a moment, shows this of the printer."""
         wait_until(lambda: f"Recv: {said}" in self.log(), what=said)
 
     def log(self) -> str:
-        return (self._folder / "base" / "logs" / "serial.log").read_text()
+        lines = [item for item in list(self._terminal.items) if isinstance(item, SerialLine)]
+        return "".join(f"{'Send' if line.sent else 'Recv'}: {line.text}\n" for line in lines)
 
     def answered(self, command: str, begin: str) -> bool:
         """Whether a numbered command was answered like this; reports may stand in between."""
@@ -125,9 +131,12 @@ class Bench:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder, simulated = tmp_path_factory.mktemp("sim"), printers()
     ports = [str(folder / f"{printer.name}.tty") for printer in simulated]
-    with serving(folder / "base", port=ports[0], ports=ports) as octoprint, farm(folder, simulated):
-        octoprint.ask("settings", {"serial": {"log": True}})
-        yield Bench(folder, octoprint, simulated)
+    with (
+        serving(folder / "base", port=ports[0], ports=ports) as octoprint,
+        farm(folder, simulated),
+        watching(octoprint.address(), with_lines=True) as terminal,
+    ):
+        yield Bench(folder, octoprint, simulated, terminal)
 
 
 def moves(count: int) -> list[str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -65,7 +65,7 @@ class CommandDesk:
         self._printers, self._shards = printers, shards
         self._loop = asyncio.get_running_loop()
         self._turns = {name: asyncio.Lock() for name in printers}  # one command at a time to a printer
-        self._done: queue.SimpleQueue[tuple[Entry, CommandResult]] = queue.SimpleQueue()
+        self._done: deque[tuple[Entry, CommandResult]] = deque()  # results that are not written yet
         self._running: dict[str, Entry] = {}
 
     def serve(self, source: StoreSource, stop: threading.Event) -> None:
@@ -80,8 +80,9 @@ class CommandDesk:
             self._take(events, entries)
         while not stop.is_set():
             self._take(events, reader.read(BATCH, BLOCK_MS))
-            while not self._done.empty():
-                self._answer(events, *self._done.get())
+            while self._done:
+                self._answer(events, *self._done[0])
+                self._done.popleft()  # not before: the store may have gone meanwhile
 
     def _take(self, events: redis.Redis, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -136,9 +137,9 @@ class CommandDesk:
         error = future.exception()
         if error is not None:
             log.error("%s: %s failed: %r", command.printer, command.action, error)
-            self._done.put((entry, _result(command, Outcome.FAILED, f"{type(error).__name__}: {error}")))
+            self._done.append((entry, _result(command, Outcome.FAILED, f"{type(error).__name__}: {error}")))
         else:
-            self._done.put((entry, future.result()))
+            self._done.append((entry, future.result()))
 
     def _repeated(self, events: redis.Redis, entry: Entry, command: Command) -> None:
         """An id that has begun before: answered already, or its process died in the middle."""

@@ -21,7 +21,7 @@ from ingest.farm import PrinterTable
 from ingest.jobs import IDLE_JOB, Change, JobTracker
 from ingest.reconnect import Connection, Link, keep_reading
 from ingest.records import NS_PER_S, Action, Frame, Health
-from ingest.sources import Camera, Commandable, Item, Telemetry, TelemetryItem
+from ingest.sources import Camera, Commandable, Item, Telemetry
 from ingest.telemetry import open_telemetry
 from ingest.writer import Captured
 
@@ -66,6 +66,7 @@ class Feed:
             running=running,
             idle=job_of(printer, base) if self.recorded else idle,
         )
+        self._tells = not self.recorded  # whether prints are to be told apart by what the telemetry says
         self._motion = Motion() if self.telemetry is None and not self.recorded else None
         self.aligner = Aligner(
             printer.name,
@@ -127,6 +128,7 @@ class Feed:
         witness = self.telemetry.witness if self.telemetry is not None else None
         if witness is not None:
             tells_jobs, job = witness
+            self._tells = True
             self._tracker = JobTracker(tells_jobs=tells_jobs, running=job, idle=self._tracker.job)
             self.aligner.change_job(Change(0, self._tracker.job, idle=False))
         return True
@@ -159,14 +161,13 @@ class Feed:
 
     def _follow(self, item: Item) -> None:
         """Note where one print ends and the next begins."""
-        change = self._follow_picture(item) if isinstance(item, Frame) else self._take(item)
+        if isinstance(item, Frame):
+            change = self._follow_picture(item)
+        else:
+            change = self._tracker.take(item) if self._tells else None
         if change is not None:
             log.info("%s: %s", self.name, change)
             self.aligner.change_job(change)
-
-    def _take(self, item: TelemetryItem) -> Change | None:
-        witnessed = self.telemetry is not None and (not self.recorded or self.telemetry.witness is not None)
-        return self._tracker.take(item) if witnessed else None
 
     def _follow_picture(self, frame: Frame) -> Change | None:
         moves = self._motion.moves(frame.jpeg) if self._motion is not None else None

@@ -83,8 +83,7 @@ async def _record(
 ) -> Recorded:
     readers = _readers(table, farm.path.parent)
     connections = {what: Connection() for what in readers}
-    clock, loop = AnchoredClock(), asyncio.get_running_loop()
-    began_s = loop.time()
+    clock, began_s = AnchoredClock(), asyncio.get_running_loop().time()
     async with Recorder(path, about(farm, table)) as recorder:
 
         def deliver(item: Item) -> None:
@@ -99,28 +98,31 @@ async def _record(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    if not recorder.counts:
-        recorder.discard()
-        raise SourceError(_nothing(table.name, connections))
-    return Recorded(str(path), loop.time() - began_s, recorder.size, dict(recorder.counts), recorder.whole)
+    return _recorded(path, recorder, began_s, _nothing(table.name, connections))
 
 
 async def _record_watched(
     farm: Farm, table: PrinterTable, path: Path, seconds: float | None, stop: threading.Event
 ) -> Recorded:
     """Record what the running watch gets of the printer: its camera and its port are opened once."""
-    loop = asyncio.get_running_loop()
-    began_s = loop.time()
+    began_s = asyncio.get_running_loop().time()
     with closing(StoreSource(farm).attach()) as stores:
         job = running_job(stores, farm.table.shards, table.name)
         async with Recorder(path, msgspec.structs.replace(about(farm, table), job=job)) as recorder:
             arrived = listen(stores.events, table.name, farm.table.shards, POLL_S)
             await _take_all(recorder, arrived, lambda: _is_over(stop, began_s, seconds))
             arrived.close()
+    nothing = f"{table.name}: found that the running watch gets nothing of it, expected items"
+    return _recorded(path, recorder, began_s, nothing)
+
+
+def _recorded(path: Path, recorder: Recorder, began_s: float, nothing: str) -> Recorded:
+    """What came of a recording that has ended. Raises SourceError with ``nothing`` where nothing came."""
     if not recorder.counts:
         recorder.discard()
-        raise SourceError(f"{table.name}: found that the running watch gets nothing of it, expected items")
-    return Recorded(str(path), loop.time() - began_s, recorder.size, dict(recorder.counts), recorder.whole)
+        raise SourceError(nothing)
+    seconds = asyncio.get_running_loop().time() - began_s
+    return Recorded(str(path), seconds, recorder.size, dict(recorder.counts), recorder.whole)
 
 
 async def _take_all(

@@ -35,12 +35,7 @@ def jpeg_size(data: bytes) -> Size:
     Raises SourceError for what is no JPEG and for a JPEG that was cut off: its end marker is missing.
     """
     size, scan = _headers(data)
-    # In scan data a zero or RSTn follows every 0xFF: an end marker there is a true one. It stands last.
-    if data.rfind(_END, scan) < 0:
-        raise SourceError(
-            f"found a JPEG of {len(data)} bytes without its end, expected the marker FF D9: "
-            "the picture was cut off; copy or take it again"
-        )
+    _check_end(data, scan)
     return size
 
 
@@ -49,13 +44,23 @@ def jpeg_flaw(data: bytes) -> Flaw | None:
     if len(data) > MAX_BYTES:
         return "too_large"
     try:
-        width, height = _headers(data)[0]
+        (width, height), scan = _headers(data)
         if width * height > MAX_PIXELS:
             return "too_large"
-        jpeg_size(data)
+        _check_end(data, scan)
     except SourceError:
         return "corrupt"
     return None
+
+
+def _check_end(data: bytes, scan: int) -> None:
+    """Raise SourceError for a JPEG whose end marker is missing after its first scan."""
+    # In scan data a zero or RSTn follows every 0xFF: an end marker there is a true one. It stands last.
+    if data.rfind(_END, scan) < 0:
+        raise SourceError(
+            f"found a JPEG of {len(data)} bytes without its end, expected the marker FF D9: "
+            "the picture was cut off; copy or take it again"
+        )
 
 
 def to_jpeg(data: bytes) -> bytes | Flaw:

@@ -17,14 +17,13 @@ from ingest.http import HTTP_OPTIONS, check_status, open_session, page_url, told
 from ingest.offsets import OffsetEstimator
 from ingest.records import NS_PER_S, Frame
 from ingest.sources import Address, BaseSource, option_number
+from ingest.thinning import Thinning
 
 DEFAULT_FPS = 2.0
 """A window of 1 s keeps one picture; twice as many make sure that each window gets one."""
 LOWEST_FPS, HIGHEST_FPS = 0.001, 1e6  # the highest keeps every picture, those of a burst too
 DEFAULT_STALL_S = 10.0
 SHORTEST_STALL_S, LONGEST_STALL_S = 0.1, 3600.0
-EARLY_SHARE = 0.5
-"""A picture that comes this much of an interval early is still taken."""
 LONGEST_DELAY_NS = 5 * NS_PER_S
 """Stamps that lie further back than this are not those of the pictures: then the arrival counts."""
 
@@ -57,13 +56,13 @@ class MjpegCamera(BaseSource):
     def __init__(self, address: Address, printer: str) -> None:
         super().__init__(address, printer)
         self._url = page_url(address)
-        fps = option_number(address, "fps", DEFAULT_FPS, low=LOWEST_FPS, high=HIGHEST_FPS)
-        self._interval_ns = round(NS_PER_S / fps)
+        self._fps = option_number(address, "fps", DEFAULT_FPS, low=LOWEST_FPS, high=HIGHEST_FPS)
         self._stall_s = option_number(
             address, "stall", DEFAULT_STALL_S, low=SHORTEST_STALL_S, high=LONGEST_STALL_S
         )
         self._splitter = PartSplitter()
-        self._seen = self._next_ns = 0  # pictures of this connection, and when the next one is due
+        self._seen = 0  # pictures of this connection
+        self._thinning = Thinning(self._fps)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -72,7 +71,7 @@ class MjpegCamera(BaseSource):
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield pictures as they come. Raises CameraUnreachable where none comes, or none any longer."""
         self._counts += self._splitter.counts
-        self._splitter, self._seen, self._next_ns = PartSplitter(), 0, 0
+        self._splitter, self._seen, self._thinning = PartSplitter(), 0, Thinning(self._fps)
         clock, stamps = AnchoredClock(), _Stamps()
         async with open_session(self._address, read_s=None) as session, await self._ask(session) as stream:
             self._check(stream)
@@ -129,13 +128,13 @@ class MjpegCamera(BaseSource):
     def _wanted(self, jpeg: bytes, at_ns: int) -> bool:
         """Whether to keep a picture; one that comes too early is not even looked at."""
         self._seen += 1
-        if at_ns < self._next_ns - self._interval_ns * EARLY_SHARE:
+        if self._thinning.is_early(at_ns):
             self._counts["thinned"] += 1
             return False
         if (flaw := jpeg_flaw(jpeg)) is not None:
             self._counts[flaw] += 1
             return False
-        self._next_ns = max(self._next_ns, at_ns) + self._interval_ns
+        self._thinning.kept(at_ns)
         return True
 
 

@@ -10,13 +10,13 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from ingest.cameras import CAMERAS, open_camera
 from ingest.records import Frame
-from ingest.sources import Camera, Witness, parse_address
+from ingest.sources import Address, BaseSource, Camera, parse_address
 
 MOST_WAITING = 4
 """Pictures that wait for a slow reader; then the oldest goes. Readers take theirs within milliseconds."""
@@ -39,30 +39,24 @@ class CameraHub:
         key = address.kind, address.where, tuple(sorted(address.options.items()))
         if key not in self._connections:
             self._connections[key] = _Connection(open_camera(text, printer, base))
-        return _SharedCamera(self._connections[key], printer)
+        return _SharedCamera(address, printer, self._connections[key])
 
 
-class _SharedCamera:
+class _SharedCamera(BaseSource):
     """One printer's view of a live camera; see ``Camera``. ``counts``: the camera's, and ``reader_slow``."""
 
-    recorded: ClassVar[bool] = False
-    options: ClassVar[Mapping[str, str]] = {}
-    remote: ClassVar[bool] = False
-
-    def __init__(self, connection: _Connection, printer: str) -> None:
-        self.time_estimated = False
-        self.witness: Witness | None = None
-        self._connection, self._printer = connection, printer
-        self._own: Counter[str] = Counter()
+    def __init__(self, address: Address, printer: str, connection: _Connection) -> None:
+        super().__init__(address, printer)
+        self._connection = connection
         self.facts = connection.camera.facts
 
     @property
     def counts(self) -> Mapping[str, int]:
-        return Counter(self._connection.camera.counts) + self._own
+        return Counter(self._connection.camera.counts) + self._counts
 
     async def frames(self) -> AsyncIterator[Frame]:
         """As the camera's own, with this printer's name; the first reader opens it, the last closes it."""
-        reader = self._connection.join(self._own)
+        reader = self._connection.join(self._counts)
         try:
             while (frame := await reader.next()) is not None:
                 yield msgspec.structs.replace(frame, printer=self._printer)

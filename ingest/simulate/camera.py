@@ -13,15 +13,15 @@ from typing import ClassVar
 
 from ingest.clock import AnchoredClock
 from ingest.errors import CameraUnreachable
-from ingest.records import NS_PER_S, Frame
+from ingest.records import Frame
 from ingest.sources import Address, BaseSource, option_number
+from ingest.thinning import Thinning
 
 GREETING = struct.Struct(">4sHH")  # magic, width, height
 LENGTH = struct.Struct(">I")
 MAGIC = b"NWC1"
 MAX_JPEG_BYTES = 16 * 2**20  # nothing longer is read
 MAX_FPS = 1_000.0
-EARLY_SHARE = 0.5  # a frame that comes this much of an interval early is still taken
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -36,9 +36,7 @@ class SimulatedCamera(BaseSource):
 
     def __init__(self, address: Address, printer: str) -> None:
         super().__init__(address, printer)
-        fps = option_number(address, "fps", math.inf, low=0.001, high=MAX_FPS)
-        self._interval_ns = int(NS_PER_S / fps)  # 0 where every picture is wanted
-        self._next_ns = 0
+        self._thinning = Thinning(option_number(address, "fps", math.inf, low=0.001, high=MAX_FPS))
 
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield frames as they come. Raises CameraUnreachable where nobody serves, or no longer."""
@@ -91,10 +89,10 @@ class SimulatedCamera(BaseSource):
         if not (jpeg.startswith(_JPEG_START) and jpeg.endswith(_JPEG_END)):
             self._counts["corrupt"] += 1
             return False
-        if captured_ns < self._next_ns - self._interval_ns * EARLY_SHARE:
+        if self._thinning.is_early(captured_ns):
             self._counts["thinned"] += 1
             return False
-        self._next_ns = max(self._next_ns, captured_ns) + self._interval_ns
+        self._thinning.kept(captured_ns)
         return True
 
     def _frame(self, jpeg: bytes, captured_ns: int, width: int, height: int) -> Frame:

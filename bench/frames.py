@@ -13,10 +13,13 @@ from detector.model.build import build_encoder
 from detector.model.encoder import CHUNK, SIDE
 from features.frame import SIDE as LARGE_SIDE
 from features.frame import Picture, decode_frame, to_batch
-from ingest.simulate.scene import Scene
-from ingest.simulate.toolpath import Toolpath
+from ingest.simulate.looks.sample import sample_look
+from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.splits import Split
+from ingest.simulate.toolpath import square_rings
 
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
+SMALL = (320, 240)
 PER_CALL = 8
 
 
@@ -28,7 +31,7 @@ def measure() -> Iterator[Figure]:
 
 
 def _decode(width: int, height: int) -> Figure:
-    jpeg = Scene(1, width, height).jpeg(Toolpath().at(300.0), 0)
+    jpeg = _jpegs(width, height, 1)[0]
 
     def reduced() -> None:
         for _ in range(PER_CALL):
@@ -59,6 +62,13 @@ def _encode() -> Figure:
 
 
 def _pictures(side: int) -> list[Picture]:
-    scene, path = Scene(1), Toolpath()
-    jpegs = [scene.jpeg(path.at(300.0 + number), number) for number in range(CHUNK)]
+    jpegs = _jpegs(*SMALL, CHUNK)
     return [picture for jpeg in jpegs if (picture := decode_frame(jpeg, side)) is not None]
+
+
+def _jpegs(width: int, height: int, count: int) -> list[bytes]:
+    """What the camera of a simulated print sends, a picture a second."""
+    path = square_rings()
+    look = sample_look(np.random.default_rng(1), Split.TRAIN, path, (width, height))
+    printer = SimulatedPrinter("bench", 1, path=path, look=look)
+    return [jpeg for second in range(count) if (jpeg := printer.jpeg_at(float(second))) is not None]

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.records import Action
+from ingest.simulate.splits import Split
 from ingest.stage import FAILED, FINE, report_errors, run_stage
 from nozzlewatch import anomalies
 from nozzlewatch.output import write_json
@@ -209,6 +210,38 @@ def replay(
     def run(stop: threading.Event) -> int:
         replayed = work(sources, out, printer=printer, speed=pace(speed), stop=stop)
         tell(replayed, json)
+        return FINE
+
+    raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))
+
+
+@app.command()
+def simulate(
+    prints: Annotated[int, typer.Option(min=1, max=100_000, help="how many")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder for the recordings, one a print")],
+    split: Annotated[Split, typer.Option(help="printers, cameras, materials, models and faults differ")],
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="of each print")] = 15.0,
+    fps: Annotated[float, typer.Option(min=0.01, max=30, help="pictures per second")] = 1.0,
+    failing: Annotated[float, typer.Option(min=0, max=1, help="share of the prints that fail")] = 0.5,
+    size: Annotated[str, typer.Option(help="of the pictures, WIDTHxHEIGHT")] = "320x240",
+    gcode: Annotated[
+        str | None, typer.Option(help="folder of real G-code for some of the jobs, or none")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=1024, help="processes (default: cores)")] = None,
+    json: JsonOption = None,
+    debug: Debug = False,
+) -> None:
+    """Make labelled recordings of simulated prints; the same command goes on where it was stopped."""
+    from ingest.simulate.produce import Wanted
+    from nozzlewatch import simulating as work
+
+    def run(stop: threading.Event) -> int:
+        wanted = Wanted(
+            prints=prints, seed=seed, split=split, folder=output, minutes=minutes, fps=fps, failing=failing,
+            size=work.size_of(size), gcode=work.gcode_of(gcode),
+        )  # fmt: skip
+        work.tell(work.simulate(wanted, jobs or work.cores(), stop, quiet=json is not None), json)
         return FINE
 
     raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))

@@ -83,6 +83,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     tells_jobs: str = ""  # "yes": the telemetry said where each print begins and ends
     job: str = ""  # the print that ran already when recording began
     clocks: str = CLOCKS
+    simulator: str = ""  # of a simulated print: the version of what made it
+    scenario: str = ""  # of a simulated print: what was drawn for it, as JSON
 
     @property
     def witness(self) -> Witness | None:

@@ -1,4 +1,8 @@
-"""What each G-code for the SD card does and answers, as Marlin 2.1 without ADVANCED_PAUSE_FEATURE does."""
+"""What each G-code for the SD card does and answers, as Marlin 2.1 does.
+
+While the printer's own job runs, M25, M24 and M524 pause, continue and end that one: it is as good as a file
+on the card. The park of PARK_HEAD_ON_PAUSE is made for such a job alone.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,10 @@ def _select(machine: Machine, command: Command) -> list[str]:
 
 
 def _start(machine: Machine, _command: Command) -> list[str]:
+    if machine.printer.printing:
+        machine.job_paused = False
+        machine.timer.start(machine.printer.now_s)
+        return machine.card.host_action("resume")
     if not machine.card.is_in:
         return [NO_CARD]
     _read_on(machine)
@@ -39,6 +47,7 @@ def _read_on(machine: Machine) -> None:
 
 def _pause(machine: Machine, _command: Command) -> list[str]:
     """What is planned already is still done."""
+    machine.job_paused = machine.printer.printing
     machine.card.pause()
     machine.timer.pause(machine.printer.now_s)
     return machine.card.host_action("pause")
@@ -81,7 +90,13 @@ def _abort(machine: Machine, _command: Command) -> list[str]:
     """End a print: moves dropped, heaters and fan off, x and y homed. A paused one is only closed."""
     printer, was_printing = machine.printer, machine.card.is_printing
     machine.card.close()
-    if was_printing:
+    machine.job_paused = False
+    if printer.printing:
+        machine.timer.stop(printer.now_s)
+        printer.stop()
+        machine.cool_down()
+        printer.fan = 0.0
+    elif was_printing:
         machine.timer.stop(printer.now_s)
         machine.cool_down()
         printer.fan = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ingest.simulate import card_commands, replies
+from ingest.simulate import card_commands, pausing, replies
 from ingest.simulate.machine import LONGEST_REPORT_S, Machine
 from ingest.simulate.waiting import Dwell, Room, Standstill
 from ingest.simulate.wire import Command
@@ -191,4 +191,5 @@ HANDLERS: dict[str, Handler] = {
     "M221": _flow,
     "M400": _finish_moves,
     **card_commands.HANDLERS,
+    **pausing.HANDLERS,
 }

@@ -56,7 +56,7 @@ class Stand:
 
     def __init__(self, printer: SimulatedPrinter, folder: Path, fps: float) -> None:
         self.printer = printer
-        self._camera = CameraServer(folder / f"{printer.name}.sock", printer.scene.size)
+        self._camera = CameraServer(folder / f"{printer.name}.sock", printer.picture_size)
         self._port = PtyPort(folder / f"{printer.name}.tty", self._receive)
         self._to_begin = list(printer.plan.faults)
         self._halt_told_s: float | None = None

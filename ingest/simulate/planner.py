@@ -27,14 +27,26 @@ class Move(NamedTuple):
     melted_mm: float
 
 
+class Gone(NamedTuple):
+    """A stretch of a move that is done, and the filament that it melted."""
+
+    begin: Position
+    end: Position
+    melted_mm: float
+
+
 class Planner:
-    """The moves that are planned and where the head is. ``take`` commands, ``advance`` the time."""
+    """The moves that are planned and where the head is. ``take`` commands, ``advance`` the time.
+
+    ``gone`` is what the last ``advance`` did.
+    """
 
     def __init__(self) -> None:
         self._gcode = GCode()
         self._moves: deque[Move] = deque()
         self._from = ORIGIN  # where the first move begins
         self._spent_s = 0.0  # of the first move
+        self.gone: list[Gone] = []
 
     @property
     def is_idle(self) -> bool:
@@ -70,25 +82,26 @@ class Planner:
 
     def advance(self, dt_s: float) -> float:
         """Go on by ``dt_s``; the filament molten meanwhile, mm."""
-        melted_mm = 0.0
+        self.gone = []
         while self._moves and dt_s > _MOMENT_S:
             move = self._moves[0]
             spent_s = min(dt_s, move.seconds - self._spent_s)
-            melted_mm += move.melted_mm * spent_s / move.seconds
+            begin = _between(self._from, move, self._spent_s)
             dt_s -= spent_s
             self._spent_s += spent_s
+            end = _between(self._from, move, self._spent_s)
+            self.gone.append(Gone(begin, end, move.melted_mm * spent_s / move.seconds))
             if self._spent_s >= move.seconds - _MOMENT_S:
                 self._from, self._spent_s = move.end, 0.0
                 self._moves.popleft()
-        return melted_mm
+        return sum(stretch.melted_mm for stretch in self.gone)
 
     def position(self, ahead_s: float = 0.0) -> Position:
         """Where the head is in ``ahead_s``, if no move comes in between."""
         begin, into_s = self._from, self._spent_s + ahead_s
         for move in self._moves:
             if into_s < move.seconds:
-                share = into_s / move.seconds
-                return Position(*(a + (b - a) * share for a, b in zip(begin, move.end, strict=True)))
+                return _between(begin, move, into_s)
             begin, into_s = move.end, into_s - move.seconds
         return begin
 
@@ -107,3 +120,8 @@ class Planner:
     def _plan(self, move: Move) -> None:
         if move.seconds > 0.0:
             self._moves.append(move)
+
+
+def _between(begin: Position, move: Move, into_s: float) -> Position:
+    share = into_s / move.seconds
+    return Position(*(a + (b - a) * share for a, b in zip(begin, move.end, strict=True)))

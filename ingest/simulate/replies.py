@@ -9,7 +9,6 @@ from ingest.simulate.toolpath import Position
 
 OK = "ok"
 BOOTED = "start"
-BUSY = "echo:busy: processing"
 HALTED = "Error:Printer halted. kill() called!"
 STEPS_MM = (80, 80, 400)  # x, y, z
 
@@ -67,6 +66,17 @@ def firmware_info() -> list[str]:
         "UUID:cede2a2f-41a2-4748-9b12-c55c62f367ff",
         *(f"Cap:{name}:{value}" for name, value in CAPABILITIES.items()),
     ]
+
+
+def ok(number: int | None, moves_free: int, commands_free: int) -> str:
+    """An ok with ADVANCED_OK: the line's number where it had one, and what room there is."""
+    line = "" if number is None else f" N{number}"
+    return f"{OK}{line} P{moves_free} B{commands_free}"
+
+
+def busy(what: str) -> str:
+    """What a board says that is busy with something."""
+    return f"echo:busy: {what}"
 
 
 def temperatures(printer: Printer) -> str:

@@ -1,8 +1,6 @@
-"""What a command may wait for: a heater (M109, M190), a time (G4), moves. Marlin reports while it waits."""
+"""What a command may wait for: a heater (M109, M190), a time (G4), moves, somebody. Marlin reports on it."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 from ingest.simulate.heater import Heater
 from ingest.simulate.planner import Planner
@@ -10,20 +8,31 @@ from ingest.simulate.planner import Planner
 WINDOW_C = 1.0  # TEMP_WINDOW: this near counts as there
 RESIDENCY_S = 10.0  # TEMP_RESIDENCY_TIME: how long it must stay there
 
+PROCESSING, FOR_USER = "processing", "paused for user"  # what Marlin says that it is busy with
 
-class Wait(Protocol):
-    """Something that a command waits for."""
+
+class Wait:
+    """Something that a command waits for. ``busy``: what Marlin says that it is busy with."""
+
+    busy = PROCESSING
 
     def done(self, now_s: float) -> bool:
         """Whether the wait is over; called when it begins and with every control step."""
-        ...
+        raise NotImplementedError
 
     def suffix(self, now_s: float) -> str | None:
         """What a temperature report of the wait ends with; None where the wait reports none of its own."""
-        ...
+        return None
+
+    def news(self) -> list[str]:
+        """The lines that it has to say since it was asked."""
+        return []
+
+    def press(self) -> None:
+        """Somebody has pressed the button, or a host has sent what stands for it: waits for it end."""
 
 
-class Room:
+class Room(Wait):
     """G1: until the planner has a place for the move."""
 
     def __init__(self, planner: Planner) -> None:
@@ -32,11 +41,8 @@ class Room:
     def done(self, now_s: float) -> bool:
         return not self._planner.is_full
 
-    def suffix(self, now_s: float) -> str | None:
-        return None
 
-
-class Standstill:
+class Standstill(Wait):
     """M400, G28, …: until the moves that are planned are done."""
 
     def __init__(self, planner: Planner) -> None:
@@ -45,11 +51,8 @@ class Standstill:
     def done(self, now_s: float) -> bool:
         return self._planner.is_idle
 
-    def suffix(self, now_s: float) -> str | None:
-        return None
 
-
-class Dwell:
+class Dwell(Wait):
     """G4: the moves that are planned, then some seconds."""
 
     def __init__(self, planner: Planner, seconds: float) -> None:
@@ -62,11 +65,17 @@ class Dwell:
             self._until_s = now_s + self._seconds
         return self._until_s is not None and now_s >= self._until_s
 
-    def suffix(self, now_s: float) -> str | None:
-        return None
+
+class UserWait(Dwell):
+    """M0, M1: the moves that are planned, then until somebody presses the button after so many seconds."""
+
+    busy = FOR_USER
+
+    def press(self) -> None:
+        self._until_s = 0.0
 
 
-class HeatWait:
+class HeatWait(Wait):
     """M109, M190: until the heater has been near its target for some seconds."""
 
     def __init__(self, heater: Heater) -> None:

@@ -17,14 +17,12 @@ from features.frame import decode_frame
 from features.quality import MATURE, MOVED_S, Quality, look
 from ingest.records import Mark, decode, encode
 from ingest.simulate.faults import Fault, FaultKind
-from ingest.simulate.scene import Scene
 from ingest.simulate.simulated import SimulatedPrinter
-from ingest.simulate.toolpath import Toolpath
 from tests.detector.at_work import scene_jpeg
 from tests.detector.windows import printing
 
 FAULT_S, UNTIL_S, SECONDS = 40.0, 80.0, 100
-SCENE, PATH = Scene(1), Toolpath()
+BLACK = SimulatedPrinter("p", 1, [Fault(kind=FaultKind.CAMERA_BLACK, at_s=0.0)])
 Seen = Callable[[int], bytes]
 
 
@@ -93,7 +91,7 @@ def test_a_camera_that_sees_nothing_new_is_told_once_and_closed_once(
 def dark(second: int) -> bytes:
     """The light is off for a while."""
     if FAULT_S <= second < UNTIL_S:
-        return SCENE.jpeg(PATH.at(0.0), second, black=True)
+        return BLACK.scene.jpeg(BLACK.moment_at(0.0)._replace(at_s=float(second)))
     return scene_jpeg(second)
 
 

@@ -24,10 +24,10 @@ from features.quality import (
     look,
 )
 from ingest.records import NS_PER_S
-from ingest.simulate.scene import HEIGHT, WIDTH, Scene
-from ingest.simulate.toolpath import Toolpath
+from ingest.simulate.simulated import SimulatedPrinter
 
-SCENE, PATH = Scene(1), Toolpath()
+PRINTER = SimulatedPrinter("p", 1, begin_s=300.0)
+WIDTH, HEIGHT = PRINTER.picture_size
 LEARNED = MATURE + 10
 """Looks after which a camera is known."""
 
@@ -35,7 +35,7 @@ LEARNED = MATURE + 10
 @cache
 def printing(second: int) -> Picture:
     """A simulated print at work, as its camera sees it."""
-    return SCENE.render(PATH.at(300.0 + second), second)
+    return PRINTER.scene.render(PRINTER.moment_at(float(second)))
 
 
 def decoded(picture: Picture) -> Picture:
@@ -121,8 +121,8 @@ def test_the_same_pixels_are_frozen_although_the_bytes_differ(known: QualityStat
 
 
 def test_a_printer_that_stands_still_before_a_camera_with_noise_is_not_frozen() -> None:
-    position = PATH.at(300.0)
-    _, marks = run(SCENE.render(position, second) for second in range(30))
+    still = SimulatedPrinter("p", 1, begin_s=300.0).moment_at(1.0)
+    _, marks = run(PRINTER.scene.render(still._replace(at_s=float(second))) for second in range(30))
     assert set(marks) == {Quality.NONE}
 
 

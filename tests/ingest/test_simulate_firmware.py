@@ -9,8 +9,10 @@ import pytest
 
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.firmware import Firmware
+from ingest.simulate.machine import Lateness
 from ingest.simulate.printer import STEP_S, Printer, Start
 from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.spec import MachineSpec
 from ingest.simulate.wire import numbered
 
 REPORT = re.compile(r"^ T:-?\d+\.\d\d /\d+\.\d\d B:-?\d+\.\d\d /\d+\.\d\d @:\d+ B@:\d+( W:(\?|\d+))?$")
@@ -97,7 +99,9 @@ def test_waiting_for_heat_reports_and_keeps_the_host_alive(idle: Firmware) -> No
     waiting = [(at_s, line) for at_s, line in said if at_s < done_s]
     assert [at_s for at_s, line in waiting if line == "echo:busy: processing"][:2] == [2.0, 4.0]
     assert waiting[0][1].endswith(" W:?")
-    assert re.search(r" W:\d$", [line for _, line in waiting if " T:" in line][-1])
+    assert re.search(r" W:\d$", [line for _, line in waiting if " W:" in line][-1])
+    own_s = [at_s for at_s, line in waiting if " T:" in line and " W:" not in line]
+    assert own_s == [float(second) for second in range(1, int(done_s))], "reports go on"
     assert [line for at_s, line in said if at_s == done_s][:2] == ["ok", "ok"]
     assert idle.printer.fan == 1.0
 
@@ -182,3 +186,75 @@ def test_silence_neither_says_nor_hears() -> None:
     assert max(times) < 10.0
     assert printer.receive("M105", 15.0) == []
     assert min(at_s for at_s, _ in printer.lines_until(30.0)) >= 20.0
+
+
+def test_noise_damages_some_of_what_is_said_and_is_over_when_it_is_over() -> None:
+    noise = Fault(kind=FaultKind.GARBLED, at_s=100.0, until_s=400.0)
+    printer = SimulatedPrinter("p", 1, [noise])
+    said = printer.lines_until(500.0)
+    bad_s = [at_s for at_s, line in said if not REPORT.match(line) and line != "ok"]
+    assert 0.3 < len(bad_s) / 300 < 0.8
+    assert min(bad_s) >= 100.0
+    assert max(bad_s) < 400.0
+    answers = [printer.receive("M105", 500.0)[0] for _ in range(20)]
+    assert all(REPORT.match(answer.removeprefix("ok")) for answer in answers)
+
+
+def test_noise_reaches_answers_too_and_less_where_it_is_less() -> None:
+    def damaged(severity: float) -> int:
+        noise = Fault(kind=FaultKind.GARBLED, at_s=0.0, severity=severity)
+        printer = SimulatedPrinter("p", 1, [noise])
+        return sum(printer.receive("M115", 1.0)[0][:13] != "FIRMWARE_NAME" for _ in range(200))
+
+    assert 5 < damaged(0.2) < damaged(1.0) < 160
+
+
+def test_no_noise_ends_a_line_that_is_none() -> None:
+    noise = Fault(kind=FaultKind.GARBLED, at_s=0.0)
+    said = SimulatedPrinter("p", 1, [noise]).lines_until(600.0)
+    assert not any(set(line) & {"\r", "\n", "\x00"} for _, line in said)
+    assert any(" T:" in line[10:] for _, line in said), "one ran into the next"
+    assert any("::" in line for _, line in said), "words come twice"
+
+
+def test_reports_come_late_as_the_machine_has_it() -> None:
+    spec = MachineSpec(report_jitter_s=0.05)
+    said = SimulatedPrinter("p", 1, spec=spec).lines_until(2000.0)
+    times_s = [at_s for at_s, line in said if " T:" in line]
+    spans_s = np.diff(times_s)
+    assert (spans_s >= 1.0 - 1e-6).all()
+    assert spans_s.mean() == pytest.approx(1.0 + 0.05 * np.sqrt(2.0 / np.pi), abs=0.01)
+    usual_s = spans_s[spans_s < 1.45]
+    assert len(usual_s) > 0.99 * len(spans_s)
+    assert np.unique(usual_s.round(4)).size > 500, "not in whole control steps"
+    assert times_s == sorted(times_s)
+
+
+def test_a_very_late_report_is_rare_and_comes() -> None:
+    rng = np.random.default_rng(1)
+    late_s = np.array([Lateness(0.01, rng).draw() for _ in range(20_000)])
+    assert 0.0002 < (late_s > 0.4).mean() < 0.003
+    assert late_s.max() < 2.1
+
+
+def test_advanced_oks_tell_the_line_and_what_room_there_is() -> None:
+    printer = Printer(np.random.default_rng(1), start=Start.IDLE)
+    firmware = Firmware(printer, np.random.default_rng(2), advanced_ok=True)
+    firmware.handle("M110 N11")
+    assert firmware.handle(numbered(12, "G90")) == ["ok N12 P15 B3"]
+    assert firmware.handle(numbered(13, "G1 X100 F600")) == ["ok N13 P14 B3"]
+    assert firmware.handle("G1 X10") == ["ok P13 B3"]
+    assert firmware.handle("M105")[0].startswith("ok T:")
+    firmware.handle("G4 S1")
+    assert firmware.handle(numbered(14, "M73 P10 R5")) == []
+    assert [line for _, line in run(firmware, 40) if line.startswith("ok")] == ["ok P15 B2", "ok N14 P15 B3"]
+
+
+def test_a_hosts_print_waits_for_a_filament_change_and_says_what_marlin_says(idle: Firmware) -> None:
+    assert idle.handle("M600") == ["//action:paused"]
+    assert idle.handle("G1 X1") == []
+    said = run(idle, 60)
+    assert [line for _, line in said if line.startswith("echo:Insert")]
+    assert [line for _, line in said if line == "echo:busy: paused for user"]
+    idle.handle("M108")
+    assert [line for _, line in run(idle, 60) if line == "ok"] == ["ok"] * 3

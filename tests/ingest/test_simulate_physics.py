@@ -12,9 +12,9 @@ from ingest.simulate import thermistor
 from ingest.simulate.faults import EXPECTED, Fault, FaultKind
 from ingest.simulate.heater import Effect, HotEnd
 from ingest.simulate.printer import STEP_S, Printer, Start
-from ingest.simulate.scene import Scene
+from ingest.simulate.simulated import SimulatedPrinter
 from ingest.simulate.thermal import HOTEND_LOSS_W_K
-from ingest.simulate.toolpath import Toolpath
+from ingest.simulate.toolpath import square_rings
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
 PRINTING_C = 215.0
@@ -74,7 +74,7 @@ def test_a_cold_printer_heats_up_within_minutes_and_then_prints() -> None:
 def test_filament_and_fan_cost_as_much_power_as_on_real_printers() -> None:
     quiet, flowing = HotEnd(), HotEnd()
     quiet.settle(PRINTING_C)
-    flowing.settle(PRINTING_C, HEAT_J_MM_K * Toolpath().mean_filament_mm_s)
+    flowing.settle(PRINTING_C, HEAT_J_MM_K * square_rings().mean_filament_mm_s)
     assert 3 <= flowing.power - quiet.power <= 16
 
 
@@ -122,30 +122,30 @@ def test_how_time_is_sliced_changes_nothing() -> None:
 
 
 def test_the_nozzle_goes_round_and_up_and_the_filament_follows() -> None:
-    path = Toolpath()
-    points = [path.at(second / 4) for second in range(int(4 * 3 * path.layer_s))]
+    path = square_rings()
+    points = [path.at(second / 4) for second in range(int(4 * 3 * path.layer_begin_s(1)))]
     assert points[-1].z_mm - points[0].z_mm == pytest.approx(0.6)
     assert all(later.e_mm >= earlier.e_mm for earlier, later in pairwise(points))
     assert path.filament_mm_s(1.0) == pytest.approx(path.at(1.1).e_mm * 10 - path.at(1.0).e_mm * 10)
 
 
 def test_a_picture_decodes_and_changes_as_the_print_goes_on() -> None:
-    scene, path = Scene(1), Toolpath()
-    first, later = (decoded(scene.jpeg(path.at(at_s), moment=1)) for at_s in (100.0, 102.5))
+    printer = SimulatedPrinter("p", 1, [Fault(kind=FaultKind.CAMERA_BLACK, at_s=5.0)])
+    first, later, black = (decoded(printer.jpeg_at(at_s)) for at_s in (1.0, 3.5, 6.0))
     assert first.shape == (240, 320, 3)
     assert np.abs(first.astype(int) - later.astype(int)).max() > 50
-    assert decoded(scene.jpeg(path.at(100.0), 1, black=True)).mean() < 10
+    assert black.mean() < 0.5 * first.mean()
+    assert black.std() < 10
 
 
-def test_strands_pile_up_with_time() -> None:
-    scene, at = Scene(1), Toolpath().at(100.0)
-    clean = scene.render(at, 1)
-    changed = [int((scene.render(at, 1, mess_s) != clean).any(axis=2).sum()) for mess_s in (0.0, 10.0, 60.0)]
-    assert changed[0] == 0
-    assert 100 < changed[1] < changed[2]
+def test_a_camera_that_is_silent_sends_nothing() -> None:
+    printer = SimulatedPrinter("p", 1, [Fault(kind=FaultKind.CAMERA_SILENT, at_s=5.0)])
+    assert printer.jpeg_at(4.0) is not None
+    assert printer.jpeg_at(5.0) is None
 
 
-def decoded(jpeg: bytes) -> np.ndarray:
+def decoded(jpeg: bytes | None) -> np.ndarray:
+    assert jpeg is not None
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     return np.asarray(picture)

@@ -1,0 +1,1 @@
+"""What the simulated printers print: jobs as G-code text and as toolpaths."""

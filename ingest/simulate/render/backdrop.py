@@ -1,0 +1,98 @@
+"""What stands still behind everything, drawn once for each pose of the camera."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ingest.simulate.mesh import Carrier
+from ingest.simulate.render.bed import Bed
+from ingest.simulate.render.camera import Camera
+from ingest.simulate.render.canvas import Canvas, moved
+from ingest.simulate.render.shading import Gains, scaled
+from ingest.simulate.render.solids import Places
+from ingest.simulate.render.stage import Stage
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
+
+INFRARED_ROOM = 0.10  # what the camera's own lamp makes of the room behind
+MIRROR_SHRINK = 4  # the mirrored room is blurred: a quarter of the canvas's resolution is enough
+MIRROR_BLUR = 0.02  # of the picture's width, for a bed of full gloss; a matt one blurs five times as much
+
+
+class Backdrop:
+    """The room and the printer's frame as one pose of the camera sees them, and the bed for that pose."""
+
+    def __init__(self, camera: Camera, stage: Stage, room: Floats, bed: Floats, gloss: float) -> None:
+        self.camera = camera
+        if stage.shader.infrared:
+            room = np.repeat(room.mean(axis=2, keepdims=True), 3, axis=2) * np.float32(INFRARED_ROOM)
+        mirrored = _mirrored(camera, room, gloss)
+        self.bed = Bed(stage.look, camera, stage.shader, bed, gloss, mirrored)
+        self._room, self._lamp = Canvas(camera), Canvas(camera)
+        self._room.colour = _room(camera, room)
+        self._draw_frame(stage)
+        self._sum, self._with_bed = Canvas(camera), Canvas(camera)
+        self._gains: Gains | None = None
+        self._bed_place: Floats | None = None
+
+    def start(self, canvas: Canvas, stage: Stage, places: Places, gains: Gains) -> None:
+        """Fill a canvas with the backdrop and what the bed carries, under some light."""
+        if self._gains is not gains:
+            self._gains, self._bed_place = gains, None
+            self._sum.colour = scaled(self._room.colour, gains.room) + scaled(self._lamp.colour, gains.lamp)
+            self._sum.depth = self._room.depth
+        if self._bed_place is None or (self._bed_place != places.bed).any():
+            self._bed_place = places.bed
+            self._with_bed.become(self._sum)
+            stage.draw_thing(Carrier.BED, self._with_bed, places, gains)
+        canvas.become(self._with_bed)
+
+    def _draw_frame(self, stage: Stage) -> None:
+        """The frame twice: once in the room's light, once in the lamp's."""
+        still = moved(0.0, 0.0, 0.0)
+        if Carrier.FRAME not in stage.things:
+            return
+        on, off = np.ones(3, np.float32), np.zeros(3, np.float32)
+        thing = stage.things[Carrier.FRAME]
+        self._room.draw(thing.soup(Gains(on, off)), still)
+        self._lamp.draw(thing.soup(Gains(off, on)), still)
+
+
+def _room(camera: Camera, room: Floats) -> Floats:
+    """The room's picture on the canvas; it is far away, so only the camera's direction counts."""
+    matrix = _room_to_canvas(camera, room, camera.axes)
+    return _warped(room, matrix, camera.canvas)
+
+
+def _mirrored(camera: Camera, room: Floats, gloss: float) -> Floats:
+    """What a level mirror shows of the room at each canvas pixel."""
+    sigma = MIRROR_BLUR * room.shape[1] * (1 + 4 * (1 - gloss))
+    soft = np.asarray(cv2.GaussianBlur(room, (0, 0), sigma), np.float32)
+    level = np.diag([1.0, 1.0, -1.0])
+    small = np.diag([1 / MIRROR_SHRINK, 1 / MIRROR_SHRINK, 1.0])
+    matrix = small @ _room_to_canvas(camera, room, camera.axes @ level)
+    width, height = camera.canvas
+    mirrored = _warped(soft, matrix, (width // MIRROR_SHRINK + 1, height // MIRROR_SHRINK + 1))
+    return np.asarray(cv2.resize(mirrored, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _room_to_canvas(camera: Camera, room: Floats, axes: Doubles) -> Doubles:
+    """[3, 3]: pixels of the room's picture, which the mounted camera sees in its middle, -> canvas pixels."""
+    height, width = room.shape[:2]
+    wide = 1.3 * camera.size[0] * camera.focal_px / camera.picture_focal_px
+    focal = camera.picture_focal_px * max(wide / camera.canvas[0], 0.4) if wide < camera.canvas[0] else None
+    focal = focal or camera.picture_focal_px
+    focal *= width / (1.3 * camera.size[0])
+    flat = np.linalg.inv(np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]))
+    return camera.intrinsics @ axes @ camera.mounted.T @ flat
+
+
+def _warped(picture: Floats, matrix: Doubles, size: tuple[int, int]) -> Floats:
+    # Reflected at its borders: what a mirror shows from beside the picture must be something.
+    warped = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(warped, np.float32)

@@ -1,0 +1,134 @@
+"""Segments of filament as quads: a bead's side that the camera sees, and its top."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.simulate.look import Filament, Look
+from ingest.simulate.render.canvas import Soup
+from ingest.simulate.render.segments import Segments
+from ingest.simulate.render.shading import Gains, Lit, Shader
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+OVERLAP = 0.35  # widths by which ribbons reach over their ends, to close corners
+CREVICE = 0.5  # brightness between two beads that are large in the picture, of their middle's
+SMALL_CREVICE = 0.86  # … that are no higher than a pixel of the canvas
+FLANK = 0.74  # brightness of a top's darker edge
+_LAYERS = 4_096  # unevenness repeats after so many layers
+_QUAD = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+
+
+class Block:
+    """Quads: ``vertices`` float32 [n, 4, 3] mm in bed coordinates, ``part`` [n], and their light."""
+
+    def __init__(self, vertices: Floats, part: npt.NDArray[np.int32], lit: Lit) -> None:
+        self.vertices, self.part, self.lit = vertices, part, lit
+        self._faces = (np.arange(len(part), dtype=np.int32)[:, None, None] * 4 + _QUAD).reshape(-1, 3)
+        self._gains: Gains | None = None
+        self._colours: Floats = np.zeros((0, 3), np.float32)
+
+    def soup(self, gains: Gains, vertices: Floats | None = None) -> Soup:
+        """The quads under some light, at other places if ``vertices`` [n, 4, 3] are given."""
+        if self._gains is not gains:
+            self._gains, self._colours = gains, self.lit.under(gains)
+        places = self.vertices if vertices is None else vertices
+        return Soup(places.reshape(-1, 3), self._faces, self._colours)
+
+
+def together(blocks: list[Block]) -> Block:
+    """Several blocks as one, which is drawn faster."""
+    lit = Lit(*(np.concatenate(parts) for parts in zip(*(block.lit for block in blocks), strict=True)))
+    vertices = np.concatenate([block.vertices for block in blocks])
+    return Block(vertices, np.concatenate([block.part for block in blocks]), lit)
+
+
+class Ribbons:
+    """Makes blocks of segments for one look. ``canvas_px_mm``: canvas pixels to a mm where the part is."""
+
+    def __init__(self, look: Look, shader: Shader, canvas_px_mm: float, eye: npt.NDArray[np.float64]) -> None:
+        self._shader, self._px_mm = shader, canvas_px_mm
+        self._eye = eye[:2].astype(np.float32)
+        self.filaments = len(look.filaments)
+        rng = np.random.default_rng([look.seed, 71])
+        noise = rng.normal(0.0, 1.0, _LAYERS).astype(np.float32)
+        slow = np.convolve(noise, np.ones(12, np.float32) / 12**0.5, "same")
+        self._uneven = 0.75 * noise + 0.6 * slow
+        self._albedo = np.array([_body(filament) for filament in look.filaments], np.float32)
+        self._gloss = np.array([filament.gloss for filament in look.filaments], np.float32)
+        self._unevenness = np.array([filament.unevenness for filament in look.filaments], np.float32)
+        self._clear = np.array([filament.clear for filament in look.filaments], np.float32)
+
+    def sides(self, segments: Segments, heights_mm: Floats) -> Block:
+        """The side of each segment that faces the camera, ``heights_mm`` [n] high."""
+        begin, end, normal = self._laid_out(segments)
+        facing = np.einsum("ij,ij->i", self._eye - (begin + end)[:, :2] / 2, normal)
+        normal *= np.where(facing < 0, -1.0, 1.0)[:, None].astype(np.float32)
+        out = _flat(normal * segments.width_mm[:, None] / 2)
+        down = np.zeros_like(begin)
+        down[:, 2] = heights_mm
+        corners = np.stack([begin + out - down, end + out - down, end + out, begin + out], axis=1)
+        normals = _flat(normal)
+        normals[:, 2] = 0.25
+        low = self._crevice(heights_mm)
+        shades = np.stack([low, low, np.ones_like(low), np.ones_like(low)], axis=1)
+        return self._block(segments, corners, normals, shades)
+
+    def tops(self, segments: Segments, depths_mm: Floats | None = None) -> Block:
+        """Each segment from above; ``depths_mm`` [n]: by how much its surroundings rise above it."""
+        begin, end, normal = self._laid_out(segments)
+        half = _flat(normal * segments.width_mm[:, None] / 2)
+        corners = np.stack([begin - half, end - half, end + half, begin + half], axis=1)
+        normals = _flat(normal * 0.22)
+        normals[:, 2] = 1.0
+        light = np.ones(len(begin), np.float32)
+        if depths_mm is not None:
+            light = (1.0 / (1.0 + depths_mm / 3.0)).astype(np.float32)
+        shades = np.stack([light, light, light * FLANK, light * FLANK], axis=1)
+        return self._block(segments, corners, normals, shades)
+
+    def _laid_out(self, segments: Segments) -> tuple[Floats, Floats, Floats]:
+        """Ends with some overlap [n, 3], and the horizontal normal [n, 2]."""
+        along = segments.end - segments.begin
+        length = np.maximum(np.linalg.norm(along[:, :2], axis=1, keepdims=True), 1e-4)
+        along = along / length
+        over = along * np.minimum(segments.width_mm[:, None] * OVERLAP, 1.0)
+        normal = np.column_stack([-along[:, 1], along[:, 0]]).astype(np.float32)
+        return segments.begin - over, segments.end + over, normal
+
+    def _crevice(self, heights_mm: Floats) -> Floats:
+        large = np.clip((heights_mm * self._px_mm - 0.8) / 2.5, 0.0, 1.0)
+        crevice: Floats = (SMALL_CREVICE + (CREVICE - SMALL_CREVICE) * large).astype(np.float32)
+        return crevice
+
+    def _block(self, segments: Segments, corners: Floats, normals: Floats, shades: Floats) -> Block:
+        normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        uneven = self._uneven[segments.layer % _LAYERS] * self._unevenness[segments.filament]
+        bright = np.clip(1.0 + uneven, 0.5, 1.5)[:, None]
+        albedo = (self._albedo[segments.filament] * bright).astype(np.float32)
+        middles = corners.mean(axis=1)
+        lit = self._shader.shade(middles, normals.astype(np.float32), albedo, self._gloss[segments.filament])
+        glow = (0.45 * self._clear[segments.filament])[:, None]  # light goes through: flat, soft
+        room = lit.room * (1 + glow)
+        lamp = lit.lamp * (1 - glow) + glow * 0.5 * albedo * (not self._shader.infrared)
+        spread = shades[..., None]
+        lit = Lit(_corners(room[:, None] * spread), _corners(lamp[:, None] * spread))
+        return Block(np.ascontiguousarray(corners, np.float32), segments.part, lit)
+
+
+def _body(filament: Filament) -> Floats:
+    """What a wall of the material reflects; clear ones look pale."""
+    colour = np.array(filament.colour, np.float32)
+    return colour * (1 - 0.35 * filament.clear) + 0.35 * filament.clear * 0.6
+
+
+def _flat(vectors: npt.NDArray[np.floating]) -> Floats:
+    """[n, 2] -> [n, 3], level."""
+    return np.column_stack([vectors, np.zeros(len(vectors), np.float32)]).astype(np.float32)
+
+
+def _corners(light: npt.NDArray[np.floating]) -> Floats:
+    return np.ascontiguousarray(light.reshape(-1, 3), np.float32)

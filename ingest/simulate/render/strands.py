@@ -1,0 +1,190 @@
+"""Loose filament: ribbons turned to the camera, thick ones solid, hairs as thin veils of colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ingest.simulate.look import Look
+from ingest.simulate.moment import Strand
+from ingest.simulate.render.canvas import Canvas, Soup
+from ingest.simulate.render.shading import Gains, Lit, Shader
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+LEAST_PX = 1.25  # drawn width on the canvas: below, triangles would have holes
+SOLID = 0.75  # coverage from which on a strand hides what is behind it
+STEP_PX = 2.5  # canvas pixels between the points that are drawn
+HAIRS_SHINE = 0.8  # power of the coverage: threads glitter, they show more than their width would
+VISIBLE = 0.2  # … and from which on it counts as seen
+DARK_EDGE = 0.62  # brightness of a strand's lower edge
+STRAND_SPREAD = 0.16  # how much strands differ in brightness
+DEEP_LIGHT = 0.6  # light that reaches the bottom of a heap of strands
+DEEP_MM = 4.0
+_SHADES = 1_024
+
+
+class Tubes(NamedTuple):
+    """Strands ready to draw: ``vertices`` [n, 3], ``faces`` [m, 3], their light, and how much of the drawn
+    width they really fill, ``cover`` [n]."""
+
+    vertices: Floats
+    faces: npt.NDArray[np.int32]
+    lit: Lit
+    cover: Floats
+
+
+class Strands:
+    """Makes tubes of strands for one look; remembers those that it has made."""
+
+    def __init__(self, look: Look, shader: Shader, canvas_px_mm: float, eye: npt.NDArray[np.float64]) -> None:
+        self._shader, self._px_mm = shader, canvas_px_mm
+        self.eye = eye.astype(np.float32)
+        rng = np.random.default_rng([look.seed, 72])
+        self._shades = 1.0 + STRAND_SPREAD * rng.normal(0.0, 1.0, _SHADES).astype(np.float32)
+        self._colours = np.array([filament.colour for filament in look.filaments], np.float32)
+        self._known: list[Strand] = []
+        self._tubes: list[Tubes] = []
+        self._sizes: list[int] = []
+
+    def tubes(self, strands: Sequence[Strand]) -> list[Tubes]:
+        """Tubes of the strands on the bed; made anew are the last and new ones alone."""
+        lying = [strand for strand in strands if not strand.on_nozzle and len(strand.points) > 1]
+        keep = self._same(lying)
+        self._known = lying[:-1]
+        self._keep(keep)
+        self._add(lying[:-1], keep)
+        last = [self.made(lying[-1:], len(lying) - 1)] if lying else []
+        return self._tubes + last
+
+    def made(self, strands: Sequence[Strand], first: int, eye: Floats | None = None) -> Tubes:
+        """Tubes of some strands, the ``first``, the next …; ``eye`` in their coordinates."""
+        points, which = self._thinned(strands)
+        radius = np.array([strand.radius_mm for strand in strands], np.float32)[which]
+        half = np.maximum(radius, LEAST_PX / 2 / self._px_mm)
+        ends = np.append(which[1:] != which[:-1], True)
+        tangents = _tangents(points, which)
+        aside = _unit(np.cross(tangents, (self.eye if eye is None else eye) - points)) * half[:, None]
+        aside *= np.where(aside[:, 2] < 0, -1.0, 1.0)[:, None]  # the brighter edge is the upper one
+        deep = DEEP_LIGHT + (1 - DEEP_LIGHT) * (1 - np.exp(-np.maximum(points[:, 2:], 0.0) / DEEP_MM))
+        shade = np.clip(self._shades[(which + first) % _SHADES], 0.5, 1.5)[:, None] * deep
+        filaments = np.array([strand.filament for strand in strands]).clip(max=len(self._colours) - 1)
+        lit = self._shader.strands(points, tangents, self._colours[filaments[which]] * shade)
+        vertices = np.stack([points - aside, points + aside], axis=1).reshape(-1, 3).astype(np.float32)
+        both = np.tile(np.array([[DARK_EDGE], [1.0]], np.float32), (len(points), 1))
+        light = Lit(*(np.repeat(part, 2, axis=0) * both for part in lit))
+        cover = np.repeat(np.minimum(radius / half, 1.0) ** HAIRS_SHINE, 2).astype(np.float32)
+        return Tubes(vertices, _strip(~ends), light, cover)
+
+    def _same(self, strands: Sequence[Strand]) -> int:
+        for i, (known, strand) in enumerate(zip(self._known, strands[:-1], strict=False)):
+            if known is not strand:
+                return i
+        return min(len(self._known), max(len(strands) - 1, 0))
+
+    def _keep(self, count: int) -> None:
+        """Forget tubes that hold strands from ``count`` on."""
+        while sum(self._sizes) > count:
+            self._sizes.pop()
+            self._tubes.pop()
+
+    def _add(self, strands: Sequence[Strand], keep: int) -> None:
+        """Make tubes of what is not yet in one, in blocks that double in size as they fill up."""
+        begin = sum(self._sizes)
+        if begin >= len(strands):
+            return
+        while self._sizes and self._sizes[-1] <= 2 * (len(strands) - begin):
+            begin -= self._sizes.pop()
+            self._tubes.pop()
+        self._sizes.append(len(strands) - begin)
+        self._tubes.append(self.made(strands[begin:], begin))
+
+    def _thinned(self, strands: Sequence[Strand]) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Points [n, 3] about ``STEP_PX`` apart, and which strand each belongs to."""
+        which = np.repeat(np.arange(len(strands)), [len(strand.points) for strand in strands])
+        points = np.concatenate([strand.points for strand in strands]).astype(np.float32)
+        steps = np.linalg.norm(np.diff(points, axis=0, prepend=points[:1]), axis=1)
+        border = np.append(True, which[1:] != which[:-1])
+        steps[border] = 0.0
+        along = np.cumsum(steps, dtype=np.float64)
+        along -= along[np.flatnonzero(border)][
+            which
+        ]  # from each strand's begin: who shares a block is no matter
+        reached = np.floor(along * self._px_mm / STEP_PX)
+        keep = border | np.append(border[1:], True) | np.append(True, reached[1:] != reached[:-1])
+        return points[keep], which[keep]
+
+
+def draw(
+    canvas: Canvas, tubes: Sequence[Tubes], place: Floats, gains: Gains, solid_from: float = SOLID
+) -> None:
+    """Draw strands at a place: thick ones as they are, thin ones blended by how much they cover."""
+    colours = [tube.lit.under(gains) for tube in tubes]
+    veiled: list[tuple[Soup, Floats]] = []
+    for tube, colour in zip(tubes, colours, strict=True):
+        thick = tube.cover[tube.faces[:, 0]] >= solid_from
+        canvas.draw(Soup(tube.vertices, tube.faces[thick], colour), place, both_sides=True)
+        if not thick.all():
+            veiled.append((Soup(tube.vertices, tube.faces[~thick], colour), tube.cover))
+    if veiled and solid_from == SOLID:
+        _veil(canvas, veiled, place)
+
+
+def _veil(canvas: Canvas, hairs: Sequence[tuple[Soup, Floats]], place: Floats) -> None:
+    """Hairs: how bright they are and how much they cover goes into a buffer with the scene's depths."""
+    veil, usual = canvas.companion(), hairs[0][0].colours.mean(axis=0)
+    np.copyto(veil.depth, canvas.depth)
+    veil.colour.fill(0.0)
+    for soup, cover in hairs:
+        bright = soup.colours @ usual / max(float(usual @ usual), 1e-9)
+        veil.draw(soup._replace(colours=_three(bright, cover)), place, both_sides=True)
+    rows, columns = np.nonzero(veil.depth < canvas.depth)
+    seen, behind = veil.colour[rows, columns], canvas.colour[rows, columns]
+    canvas.colour[rows, columns] = behind + seen[:, 1:2] * (seen[:, :1] * usual - behind)
+
+
+def _three(bright: Floats, cover: Floats) -> Floats:
+    """The colours that a veil is drawn in, [n, 3]."""
+    return np.column_stack([bright, cover, np.zeros_like(cover)]).astype(np.float32)
+
+
+def lump(radius_mm: float, seed: int) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
+    """An uneven ball of filament round the origin: vertices, normals [n, 3] and faces."""
+    rng = np.random.default_rng([seed, 73])
+    turns, rings = 12, 7
+    polar = np.linspace(0.0, np.pi, rings)[:, None]
+    round_ = np.linspace(0.0, 2 * np.pi, turns, endpoint=False)[None]
+    level = np.sin(polar) + 0 * round_
+    normals = np.dstack([level * np.cos(round_), level * np.sin(round_), np.cos(polar) + 0 * round_])
+    bumps = cv2.GaussianBlur(rng.normal(0.0, 0.6, (rings, turns)), (3, 3), 0.6)
+    vertices = normals * (radius_mm * np.clip(1.0 + bumps, 0.5, 1.6))[..., None]
+    index = np.arange(rings * turns).reshape(rings, turns)
+    a, b = index[:-1], np.roll(index, -1, axis=1)[:-1]
+    c, d = index[1:], np.roll(index, -1, axis=1)[1:]
+    faces = np.concatenate([np.dstack([a, c, b]).reshape(-1, 3), np.dstack([b, c, d]).reshape(-1, 3)])
+    flat = (vertices.reshape(-1, 3).astype(np.float32), normals.reshape(-1, 3).astype(np.float32))
+    return *flat, faces.astype(np.int32)
+
+
+def _strip(goes_on: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    here = np.flatnonzero(goes_on).astype(np.int32) * 2
+    quads = np.stack([here, here + 1, here + 3, here + 2], axis=1)
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]) if len(here) else quads[:, :3]
+
+
+def _tangents(points: Floats, which: npt.NDArray[np.int64]) -> Floats:
+    steps = np.diff(points, axis=0)
+    steps[which[1:] != which[:-1]] = 0.0
+    both = np.zeros_like(points)
+    both[:-1] += steps
+    both[1:] += steps
+    return _unit(both)
+
+
+def _unit(vectors: Floats) -> Floats:
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit

@@ -2,6 +2,7 @@
 # make test    sets everything up and passes the tests
 # make check   ruff, mypy strict, import-linter
 # make bench   measures; writes bench/results.json
+# make sim-sheet  draws the simulator's faults, confounders and farms: out/sim-sheet.png
 # make fuzz    looks for inputs that crash a parser (FUZZ_SECONDS=60)
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ PEERS := $(VENV)/peers/.ready
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check bench fuzz clean setup peers
+.PHONY: demo test check sim-sheet bench fuzz clean setup peers
 
 setup: $(READY)
 
@@ -43,6 +44,10 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Pictures of every fault and every confounder, with real frames beside where the data is there.
+sim-sheet: $(READY)
+	$(BIN)/python -m bench.sim_sheet
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -23,7 +23,8 @@ import numpy.typing as npt
 import torch
 
 from bench.sim_embeddings import WEIGHTS, Augment, Bools, Embedder, Pictures, Texts, real, simulated, stills
-from bench.sim_recordings import VISIBLE, Sampling, write_section
+from bench.sim_recordings import Sampling, write_section
+from ingest.simulate.faults import SEEN_ONLY
 
 Values = npt.NDArray[np.float64]
 
@@ -190,7 +191,7 @@ def main() -> None:
     embedder = Embedder(asked.data / WEIGHTS)
     pictures, splits = real(asked.data, embedder, asked.cache)
     augment = Augment(asked.views, asked.crop, asked.flip, asked.jitter, asked.quality, asked.grey)
-    kinds = frozenset(asked.kinds.split(",")) if asked.kinds else VISIBLE
+    kinds = frozenset(asked.kinds.split(",")) if asked.kinds else SEEN_ONLY
     sampling = Sampling(asked.each, asked.growth_s, asked.grown, asked.skip_s, kinds)
     if asked.from_folder:
         seen, version = stills(asked.folder, embedder, augment), ""

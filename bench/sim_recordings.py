@@ -21,23 +21,11 @@ from ingest.recordings.format import CAMERA, Picture, Truth
 from ingest.recordings.reader import Recording
 from ingest.recordings.writer import SUFFIX
 from ingest.records import CHANNEL, COUNTED, NS_PER_S, Reading
+from ingest.simulate.faults import SEEN_ONLY
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
 FIGURES = ROOT / "bench" / "simulator.json"
-VISIBLE = frozenset(
-    {
-        "spaghetti",
-        "detachment",
-        "warping",
-        "layer_shift",
-        "under_extrusion",
-        "no_extrusion",
-        "stringing",
-        "blob",
-    }
-)
-"""Kinds of failure that a picture shows."""
 BLIND = frozenset({"camera_fault", "telemetry_fault"})
 """What is wrong with the watch and not with the print."""
 
@@ -56,7 +44,7 @@ class Sampling(NamedTuple):
     growth_s: float = 30.0  # a failure counts as visible from so long after its onset …
     grown: float = 0.5  # … and from this share of its own growth on, where that is told
     skip_s: float = 120.0  # left out at every print's beginning: an empty bed that heats up
-    kinds: frozenset[str] = VISIBLE  # frames of other failures are left out
+    kinds: frozenset[str] = SEEN_ONLY  # frames of other failures are left out
 
 
 class _Growth(msgspec.Struct):

@@ -1,9 +1,10 @@
 """A sheet of the simulator's pictures: each fault as it grows, each confounder, six farms, real ones beside.
 
     python -m bench.sim_sheet [-o out/sim-sheet.png] [--data DIR] [--seed 1] [--split train]
+    python -m bench.sim_sheet --pages docs/pictures
 
 For eyes: does it pass for a cheap webcam? Real frames are put beside it where the data is there; a sheet with
-real frames on it stays outside of the project.
+real frames on it stays outside of the project. ``--pages`` writes the simulated ones alone, as small JPEGs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import csv
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,12 +22,15 @@ import numpy.typing as npt
 
 from ingest.simulate.faults import SEEN_ONLY, TRUTH, Fault, FaultKind
 from ingest.simulate.happenings import Happening, HappeningKind, scenery
-from ingest.simulate.jobs.sample import Job, sample_job
+from ingest.simulate.jobs.draw import draw_plan, traits_of
+from ingest.simulate.jobs.generate import generate
+from ingest.simulate.jobs.plan import JobPlan
+from ingest.simulate.jobs.read import read_job
 from ingest.simulate.looks.sample import sample_look
 from ingest.simulate.machines import sample_machine
 from ingest.simulate.simulated import SimulatedPrinter
 from ingest.simulate.splits import Split
-from ingest.simulate.toolpath import Feature
+from ingest.simulate.toolpath import Order
 
 Picture = npt.NDArray[np.uint8]
 
@@ -40,34 +45,48 @@ SHOWN = [
 ONSET_S, GROWTH_S = 60.0, 120.0
 STAGES_S = (-5.0, 40.0, 150.0, 420.0)
 """When the pictures are taken, from the onset on."""
+BEGUN = 0.4  # share of the job
+LEAST_HEIGHT_MM, CROWD = 16.0, 4
+TRAITS = (
+    "support", "fuzzy_skin", "ironing", "wipe_tower", "brim", "raft", "vase", "timelapse", "colour_change"
+)  # fmt: skip
+GAPS, GAPPY = "gaps", frozenset({"towers", "comb", "stairs", "lattice"})
+PAGE_SCALE, PAGE_QUALITY = 0.62, 72
 FARMS = 6
 REAL = ("emptydeck", "hiltes", "mysticaldawn_fixedcam", "22yeets22")
 REAL_COUNT = 12
 
 
 class Farm:
-    """One simulated printer before its camera, anew for each fault."""
+    """Printers and cameras of one farm."""
 
     def __init__(self, seed: int, split: Split) -> None:
         self.seed, self.split = seed, split
 
     def printer(
-        self, turn: int, faults: Sequence[Fault], happenings: Sequence[Happening]
+        self,
+        turn: int,
+        faults: Sequence[Fault] = (),
+        happenings: Sequence[Happening] = (),
+        orders: Sequence[Order] = (),
+        trait: str = "",
     ) -> SimulatedPrinter:
-        """A printer of this farm in the middle of its print."""
+        """A printer in the middle of a job; with ``trait`` of one that has it."""
         rng = np.random.default_rng([self.seed, turn])
-        job = _job(rng, self.split)
-        look = sample_look(np.random.default_rng([self.seed, 0, turn // FARMS]), self.split, job.path)
+        plan = _plan(rng, self.split, trait)
+        path = read_job(generate(plan))
+        look = sample_look(np.random.default_rng([self.seed, 0, turn // FARMS]), self.split, path)
         return SimulatedPrinter(
             "sheet",
             self.seed,
             faults,
-            path=job.path,
+            orders=orders,
+            path=path,
             look=look,
             spec=sample_machine(rng, self.split),
-            targets_c=job.targets_c,
-            begin_s=0.4 * job.path.duration_s,
-            scenery=lambda at_s: scenery(happenings, at_s),
+            targets_c=(plan.material.hotend_c, plan.material.bed_c),
+            begin_s=BEGUN * path.duration_s,
+            scenery=partial(scenery, happenings),
         )
 
 
@@ -75,19 +94,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    data = Path(os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
     parser.add_argument("-o", "--out", type=Path, default=Path("out/sim-sheet.png"))
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
-    )
+    parser.add_argument("--data", type=Path, default=data)
+    parser.add_argument("--pages", type=Path, help="a folder for pages without real frames")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", type=Split, default=Split.TRAIN)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     farms = [Farm(options.seed * 100 + number, options.split) for number in range(FARMS)]
-    left = [*fault_rows(farms), *happening_rows(farms)]
-    right = [*farm_rows(farms), *real_rows(options.data / "images")]
+    faults, looks = list(fault_rows(farms)), list(farm_rows(farms))
+    confounders = [*happening_rows(farms), *trait_rows(farms), changed_row(farms[0])]
+    if options.pages:
+        for name, rows in (("faults", faults), ("confounders", confounders), ("farms", looks)):
+            _write_page(options.pages / f"sim-{name}.jpg", rows)
+        return
+    left, right = [*faults, *confounders], [*looks, *real_rows(options.data / "images")]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(options.out), np.hstack([_column(left), _column(right, len(left))]))
+    cv2.imwrite(str(options.out), np.hstack([_column(left, len(left)), _column(right, len(left))]))
     print(f"{options.out}: {len(left)} rows of faults and confounders, farms and real frames beside")
 
 
@@ -95,7 +119,8 @@ def fault_rows(farms: Sequence[Farm]) -> Iterator[Picture]:
     """Four stages of each fault that a camera sees, each on another farm."""
     for turn, kind in enumerate(SHOWN):
         fault = Fault(kind=kind, at_s=ONSET_S, growth_s=GROWTH_S, seed=turn)
-        yield staged(farms[turn % FARMS].printer(turn, [fault], ()), kind.value)
+        trait = GAPS if kind is FaultKind.STRINGING else ""
+        yield staged(farms[turn % FARMS].printer(turn, [fault], trait=trait), kind.value)
 
 
 def happening_rows(farms: Sequence[Farm]) -> Iterator[Picture]:
@@ -104,7 +129,18 @@ def happening_rows(farms: Sequence[Farm]) -> Iterator[Picture]:
         happening = Happening(
             kind=kind, at_s=ONSET_S, until_s=ONSET_S + STAGES_S[-1], strength=1.0, seed=turn
         )
-        yield staged(farms[turn % FARMS].printer(turn, (), [happening]), f"({kind.value})")
+        yield staged(farms[turn % FARMS].printer(turn, happenings=[happening]), f"({kind.value})")
+
+
+def trait_rows(farms: Sequence[Farm]) -> Iterator[Picture]:
+    """What of a sound job itself may look like a failure."""
+    for turn, trait in enumerate(TRAITS, len(HappeningKind)):
+        yield staged(farms[turn % FARMS].printer(turn, trait=trait), f"({trait})")
+
+
+def changed_row(farm: Farm) -> Picture:
+    """A filament change: the head parks, somebody comes, another colour goes on."""
+    return staged(farm.printer(1, orders=[Order(ONSET_S, "M600")]), "(M600)")
 
 
 def staged(printer: SimulatedPrinter, name: str) -> Picture:
@@ -117,7 +153,7 @@ def staged(printer: SimulatedPrinter, name: str) -> Picture:
 def farm_rows(farms: Sequence[Farm]) -> Iterator[Picture]:
     """What the farms look like: two sound prints of each."""
     for farm in farms:
-        shots = [picture(farm.printer(turn, (), ()), 90.0, f"farm {farm.seed}") for turn in (40, 41, 48, 49)]
+        shots = [picture(farm.printer(turn), 90.0, f"farm {farm.seed}") for turn in (40, 41, 48, 49)]
         yield np.hstack(shots)
 
 
@@ -144,13 +180,18 @@ def real_rows(images: Path) -> Iterator[Picture]:
             yield np.hstack(shots[first : first + 4])
 
 
-def _job(rng: np.random.Generator, split: Split) -> Job:
-    """A job whose part is high enough to be seen."""
+def _plan(rng: np.random.Generator, split: Split, trait: str) -> JobPlan:
+    """A job whose part is high enough to be seen and that goes on for long enough."""
     while True:
-        job = sample_job(rng, split)
-        walls = job.path.points[1:][job.path.feature == Feature.OUTER_WALL]
-        if len(walls) and 0.4 * float(walls[:, 2].max()) > 6.0 and job.path.duration_s > 900.0:
-            return job
+        plan = draw_plan(rng, split)
+        solids = [part.solid for part in plan.parts]
+        has_it = trait in traits_of(plan) or (not trait and len(solids) < CROWD) or _has_gaps(plan, trait)
+        if has_it and min(solid.height_mm for solid in solids) >= LEAST_HEIGHT_MM:
+            return plan
+
+
+def _has_gaps(plan: JobPlan, trait: str) -> bool:
+    return trait == GAPS and plan.parts[0].solid.family in GAPPY
 
 
 def _real(path: Path, caption: str) -> Picture:
@@ -174,12 +215,17 @@ def _captioned(seen: Picture, caption: str) -> Picture:
     return np.vstack([seen, strip])
 
 
-def _column(rows: Sequence[Picture], count: int | None = None) -> Picture:
+def _column(rows: Sequence[Picture], count: int) -> Picture:
     """Rows of four pictures under one another, as many as told."""
     empty = np.zeros((HIGH + CAPTION, 4 * WIDE, 3), np.uint8)
-    filled = [*rows, *[empty] * len(rows)][: count or len(rows)]
-    filled += [empty] * ((count or 0) - len(filled))
-    return np.vstack(filled)
+    return np.vstack([*rows[:count], *[empty] * (count - len(rows))])
+
+
+def _write_page(path: Path, rows: Sequence[Picture]) -> None:
+    page = np.asarray(_column(rows, len(rows)))
+    small = cv2.resize(page, None, fx=PAGE_SCALE, fy=PAGE_SCALE, interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(path), small, [cv2.IMWRITE_JPEG_QUALITY, PAGE_QUALITY])
+    print(path)
 
 
 if __name__ == "__main__":

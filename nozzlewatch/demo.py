@@ -23,7 +23,7 @@ from rich.live import Live
 
 from detector.anomaly import Anomaly
 from ingest.errors import NozzlewatchError, UsageError
-from ingest.simulate.demo import demo_printers
+from ingest.simulate.demo import demo_names
 from ingest.simulate.farm import READY, TRUTH
 from ingest.stage import FAILED, FINE, STATUS_KEY
 from ingest.store import Stores, start_child
@@ -58,7 +58,7 @@ def demo(
 ) -> int:
     """Run the demo; exit code 0 where every injected fault was found and nothing else was told."""
     with _folder(folder) as where:
-        names = [printer.name for printer in demo_printers(printers, seconds, seed)]
+        names = demo_names(printers)
         farm_file = _write_farm(where, names)
         outcome = _watch(where, farm_file, names, seconds, seed, stop, Console(stderr=json == "-"))
     if json is not None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-COIL_MM = (1.5, 7.5)  # radius of the loops
-USUAL_MM = (2.0, 5.0)  # range of a print's usual one
+COIL_MM = (1.8, 11.0)  # radius of the loops
+USUAL_MM = (2.2, 7.0)  # range of a print's usual one
 RETURNS, LOOPS_VARY_MM = 0.03, 0.28  # from point to point: back to the usual size of loops, and off it
 TURNS_RAD, TILTS_RAD = 0.15, 0.12  # by how much a loop's plane turns and tilts from point to point
 UPRIGHT_RAD = 1.5
@@ -25,13 +25,14 @@ class Curling:
     def __init__(self, rng: np.random.Generator) -> None:
         self._usual_mm = float(rng.uniform(*USUAL_MM))
         self._loop_mm = self._usual_mm
+        self._size = 1.0  # of this stretch's loops, in usual ones
         self._phase = self._turn = self._tilt = 0.0
         self._sense = 1.0  # which way it curls
         self.drift_mm = (0.0, 0.0)
 
-    def begin(self, tilt_rad: float) -> None:
-        """Begin a stretch with loops of another plane: 0 flat, ``UPRIGHT_RAD`` standing."""
-        self._tilt = tilt_rad
+    def begin(self, tilt_rad: float, size: float = 1.0) -> None:
+        """Begin a stretch with loops of another plane and size: 0 flat, ``UPRIGHT_RAD`` standing."""
+        self._tilt, self._size = tilt_rad, size
 
     def follow(self, step_mm: float, draws: Sequence[float]) -> None:
         """Go on by so much thread; ``draws`` [DRAWS] are normal."""
@@ -42,17 +43,17 @@ class Curling:
         self._tilt = min(max(self._tilt + TILTS_RAD * draws[2], 0.0), UPRIGHT_RAD)
         if draws[4] > KINK:
             self._sense = -self._sense
-        self._phase += self._sense * step_mm / self._loop_mm * (1.0 + UNEVEN * draws[3])
+        self._phase += self._sense * step_mm / (self._size * self._loop_mm) * (1.0 + UNEVEN * draws[3])
         x_mm, y_mm = self.drift_mm
         self.drift_mm = DRIFTS * x_mm + WANDERS_MM * draws[5], DRIFTS * y_mm + WANDERS_MM * draws[6]
 
     def place(self, curl: float) -> tuple[float, float, float]:
         """Where the thread is from its loop's middle, mm; ``curl`` 0: pulled straight, 1: a whole loop."""
-        reach_mm = curl * self._loop_mm
+        reach_mm = curl * self._size * self._loop_mm
         along, across = reach_mm * math.cos(self._phase), reach_mm * math.sin(self._phase)
         flat, cos, sin = across * math.cos(self._tilt), math.cos(self._turn), math.sin(self._turn)
         return along * cos - flat * sin, along * sin + flat * cos, across * math.sin(self._tilt)
 
     def stands_mm(self, curl: float) -> float:
         """How high the loop's middle is above what it lies on."""
-        return STANDS * curl * self._loop_mm * math.sin(self._tilt)
+        return STANDS * curl * self._size * self._loop_mm * math.sin(self._tilt)

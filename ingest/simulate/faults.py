@@ -96,7 +96,7 @@ SEEN_ONLY = frozenset(
         "blob",
     }
 )
-"""Kinds that the detector cannot name yet: it tells them as unusual."""
+"""Kinds of failure that only a picture shows, or shows best; the detector tells them as unusual by now."""
 
 UNUSUAL = "unusual"
 EXPECTED: dict[FaultKind, str] = {

@@ -18,7 +18,7 @@ HOLD_MM = 0.6  # a line higher than this above all that is below it finds no hol
 REACH = np.ones((3, 3), np.uint8)  # cells around that hold a line, too: overhangs of some mm print well
 DRAPES_MM = 2.0  # a line that falls less than this fills the gap somehow
 CARRIES_MM2 = 0.03  # a line thinner than this carries no other
-PACKING = 0.06  # share of a heap of strands that is filament
+PACKING = 0.045  # share of a heap of strands that is filament
 
 
 class Heap:
@@ -28,6 +28,7 @@ class Heap:
         columns, rows = (int((size + 2 * MARGIN_MM) / CELL_MM) + 1 for size in bed_mm)
         self.solid = np.zeros((rows, columns), np.float32)
         self.loose = np.zeros((rows, columns), np.float32)
+        self.bed_mm = bed_mm
         self._poses: dict[int, Pose] = {}
         self._seen = 0  # lines of the deposit that ``solid`` knows
 

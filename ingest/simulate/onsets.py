@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ingest.simulate.course import Course
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.splits import Split
+from ingest.simulate.toolpath import Floats
 
-ONSET_SHARES = (0.15, 0.80)  # of the recording: no print fault begins earlier or later
+ONSET_SHARES = (0.12, 0.72)  # of the recording: no print fault begins earlier or later
 FIRST_SAFE_S = 6.0  # after the first move
 TRIES = 16  # onsets that are tried before the job is found not to fit
 BLIND_SHARE = 0.06  # of the prints: camera or line fail, beside whatever else
 SEVERITY = (0.25, 1.0)
 WEAKER = 1.8  # the test split's severities pile up at the weak end: power of the uniform draw
 SLOWER = (1.0, 1.8)  # factor on the growth in the test split
-GAP_MM, HAIRS_MIN = 6.0, 3.0  # stringing needs travels over gaps, so many a minute
+GAP_MM, HAIRS_MIN = 6.0, 8.0  # stringing needs travels over gaps, so many a minute
+CELL_MM, ROW = 3.0, 1 << 20  # what is printed is looked at in such cells; numbers from row to row
+FROM_THE_BED, LOW_MM = 0.4, 1.2  # share of what lets go that does so in the first layers, up to so high
+LEAST_FILAMENT_MM = 1e-3
+
+Choice = TypeVar("Choice")
 
 
 class Mechanism(NamedTuple):
@@ -40,8 +47,8 @@ class Mechanism(NamedTuple):
 
 _K = FaultKind
 MECHANISMS: Mapping[FaultKind, Mechanism] = {
-    _K.SPAGHETTI: Mechanism(0.20, (0.0, 120.0), 120.0, 0.8),
-    _K.DETACHMENT: Mechanism(0.16, (2.0, 120.0), 120.0, 1.5),
+    _K.SPAGHETTI: Mechanism(0.20, (0.0, 120.0), 240.0, 0.1),
+    _K.DETACHMENT: Mechanism(0.16, (2.0, 120.0), 240.0, 0.3),
     _K.WARPING: Mechanism(0.09, (60.0, 300.0), 240.0, 0.4, 0.5),
     _K.LAYER_SHIFT: Mechanism(0.08, (0.0, 0.0), 120.0, 1.0),
     _K.BELT_SLIP: Mechanism(0.03, (0.0, 120.0), 180.0, 0.8, test_only=True),
@@ -50,7 +57,7 @@ MECHANISMS: Mapping[FaultKind, Mechanism] = {
     _K.FULL_CLOG: Mechanism(0.03, (2.0, 20.0), 120.0),
     _K.RUN_OUT: Mechanism(0.05, (0.0, 0.0), 180.0),
     _K.GRINDING: Mechanism(0.03, (10.0, 120.0), 120.0),
-    _K.STRINGING: Mechanism(0.08, (0.0, 180.0), 180.0, 0.8),
+    _K.STRINGING: Mechanism(0.10, (0.0, 180.0), 180.0, 0.8),
     _K.BLOB: Mechanism(0.06, (60.0, 300.0), 180.0),
     _K.OPEN_HEATER: Mechanism(0.01),
     _K.WEAK_HEATER: Mechanism(0.015, (0.0, 300.0), 120.0),
@@ -63,7 +70,10 @@ MECHANISMS: Mapping[FaultKind, Mechanism] = {
     _K.RESET: Mechanism(0.01),
     _K.STARVATION: Mechanism(0.01, (0.0, 60.0), 120.0),
 }
-"""Faults of the print. Sums to 1.03 with those that the test split alone has; weights are relative."""
+"""Faults of the print. Sums to 1.05 with those that the test split alone has; weights are relative."""
+
+LETS_GO = frozenset({_K.SPAGHETTI, _K.DETACHMENT})
+"""Faults that begin in the first layers more often than anywhere else."""
 
 BLIND: Mapping[FaultKind, float] = {
     _K.CAMERA_FROZEN: 0.2,
@@ -88,11 +98,12 @@ def draw_kind(rng: np.random.Generator, split: Split) -> FaultKind:
 def draw_fault(rng: np.random.Generator, split: Split, kind: FaultKind, course: Course) -> Fault | None:
     """A fault of a kind that shows in this job; None where it could not."""
     mechanism = MECHANISMS[kind]
+    low = kind in LETS_GO and rng.random() < FROM_THE_BED
     for _ in range(TRIES):
         at_s = _onset_s(rng, mechanism, course)
         if at_s is None:
             return None
-        if shows(kind, course, at_s):
+        if shows(kind, course, at_s) and not (low and course.height_mm(at_s) > LOW_MM):
             return _grown(rng, split, kind, course, at_s)
     return None
 
@@ -122,8 +133,33 @@ def shows(kind: FaultKind, course: Course, at_s: float) -> bool:
     if not course.parts(at_s, until_s):
         return False
     if kind is FaultKind.STRINGING:
-        return course.travels(at_s, until_s, GAP_MM) >= HAIRS_MIN * mechanism.needs_s / 60.0
+        return ways_over_gaps(course, at_s, until_s) >= HAIRS_MIN * mechanism.needs_s / 60.0
     return True
+
+
+def ways_over_gaps(course: Course, from_s: float, to_s: float) -> int:
+    """Travels between two times that go at least ``GAP_MM`` and lead over what is not printed then."""
+    path = course.path
+    first, last = path.move_at(course.print_s(from_s)), path.move_at(course.print_s(to_s))
+    points = path.points[first : last + 2, :2]
+    begin, way = points[:-1], np.diff(points, axis=0)
+    prints = path.melted_mm_s[first : last + 1] > 0.0
+    lengths_mm = np.hypot(*way.T)
+    counts = (lengths_mm[prints] / CELL_MM).astype(np.intp) + 2
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    shares = number / np.repeat(counts - 1, counts)
+    places = np.repeat(begin[prints], counts, axis=0) + shares[:, None] * np.repeat(
+        way[prints], counts, axis=0
+    )
+    printed = _cells(places)
+    travels = ~prints & (lengths_mm >= GAP_MM)
+    return int(np.count_nonzero(~np.isin(_cells(begin[travels] + way[travels] / 2.0), printed)))
+
+
+def _cells(places: Floats) -> npt.NDArray[np.int64]:
+    """A number for the cell that each place [n, 2] is in."""
+    cells = np.rint(places / CELL_MM).astype(np.int64)
+    return np.asarray(cells[:, 0] * ROW + cells[:, 1])
 
 
 def _onset_s(rng: np.random.Generator, mechanism: Mechanism, course: Course) -> float | None:
@@ -141,18 +177,26 @@ def _grown(rng: np.random.Generator, split: Split, kind: FaultKind, course: Cour
     slower = float(rng.uniform(*SLOWER))
     if split is Split.TEST:
         growth_s, lot = growth_s * slower, lot**WEAKER
-    parts = course.parts(at_s, at_s + mechanism.needs_s)
+    parts = _filament_mm(course, at_s, at_s + mechanism.needs_s)
     return Fault(
         kind=kind,
         at_s=at_s,
         severity=low + lot * (high - low),
         growth_s=min(growth_s, 300.0),
-        part=int(rng.choice(parts)),
+        part=_weighted(rng, parts),
         seed=int(rng.integers(2**31)),
     )
 
 
-def _weighted(rng: np.random.Generator, weights: Mapping[FaultKind, float]) -> FaultKind:
+def _filament_mm(course: Course, from_s: float, to_s: float) -> dict[int, float]:
+    """How much filament each object takes between two times."""
+    path = course.path
+    moves = slice(path.move_at(course.print_s(from_s)), path.move_at(course.print_s(to_s)) + 1)
+    taken = np.bincount(path.part[moves], path.e_mm[1:][moves] - path.e_mm[:-1][moves])
+    return {part: float(taken[part]) + LEAST_FILAMENT_MM for part in course.parts(from_s, to_s)}
+
+
+def _weighted(rng: np.random.Generator, weights: Mapping[Choice, float]) -> Choice:
     """One of them, by its share of the sum."""
     shares = np.array(list(weights.values()))
     return list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]

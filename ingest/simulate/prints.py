@@ -27,6 +27,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When the first print of a set begins; the next ones follow hour by hour."""
 HOUR_S = 3600
 CAMERA = "simulated"
+DRY_SHARE = 0.1  # of what is asked for: less is nothing
 FRAME_JITTER = 0.05  # of the time between two frames
 HALTING = frozenset(
     {
@@ -91,6 +92,7 @@ class Print:
         )
         self._teller = teller(scenario, self.printer, clock, wire)
         self._stood_s: list[tuple[float, float]] = []  # when the job was held, first and last time each
+        self._dry_s = math.inf  # when a run-out's last filament was through
         self._printed_s: tuple[float, float] | None = None  # first and last time at which it was printing
 
     def items(self) -> Iterator[Timed]:
@@ -107,7 +109,11 @@ class Print:
         """What was wrong, and what was not although it seemed so; all within the recording."""
         for fault in self._scenario.faults:
             until_s = min(fault.until_s, self._scenario.seconds, self._halted_s(fault))
-            yield self._truth(TRUTH[fault.kind], fault.at_s, until_s, _in_json(fault))
+            from_s = min(self._felt_s(fault), until_s)
+            if fault.at_s < from_s:
+                yield self._truth(None, fault.at_s, from_s, f"{fault.kind}: not felt yet")
+            if from_s < until_s:
+                yield self._truth(TRUTH[fault.kind], from_s, until_s, _in_json(fault))
         for one in self._scenario.confounders:
             until_s = min(self._stood_until_s(one), self._scenario.seconds)
             yield self._truth(None, one.from_s, until_s, one.name)
@@ -154,7 +160,13 @@ class Print:
             ),
         )
 
+    def _felt_s(self, fault: Fault) -> float:
+        """When a fault begins to act: filament that has ended still has the tube's rest behind it."""
+        return self._dry_s if fault.kind is FaultKind.RUN_OUT else fault.at_s
+
     def _note(self, at_s: float) -> None:
+        if self._dry_s > at_s and self.printer.plan.active(FaultKind.RUN_OUT, at_s):
+            self._dry_s = at_s if self.printer.printer.extruder.share < DRY_SHARE else math.inf
         if self.printer.printer.hold:
             going_on = self._stood_s and at_s - self._stood_s[-1][1] <= TICK_S
             first_s = self._stood_s.pop()[0] if going_on else at_s

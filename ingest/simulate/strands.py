@@ -9,7 +9,8 @@ import numpy as np
 from ingest.simulate.moment import Strand
 from ingest.simulate.toolpath import Floats
 
-MOST_STRANDS = 4_000  # what comes loose after so many lies hidden among them
+MOST_STRANDS = 1_500  # what comes loose after so many lies hidden among them,
+MOST_IN_ALL = 30_000  # or after so many points of them
 MOST_POINTS = 40
 HAIR_STEP_MM = 8.0
 LUMP_POINTS = 3
@@ -24,11 +25,18 @@ class Strands:
     def __init__(self) -> None:
         self.lying: list[Strand] = []
         self.filament = 0
+        self._points = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is taken."""
+        return len(self.lying) >= MOST_STRANDS or self._points >= MOST_IN_ALL
 
     def add(self, points: Floats, radius_mm: float) -> None:
         """Put a strand there; ``points`` [n, 3] mm in bed coordinates."""
-        if len(self.lying) < MOST_STRANDS and len(points) > 1:
+        if not self.full and len(points) > 1:
             strand = points[:MOST_POINTS].astype(np.float32)
+            self._points += len(strand)
             self.lying.append(Strand(strand, radius_mm, filament=self.filament))
 
 
@@ -43,7 +51,8 @@ def hair(begin: Floats, end: Floats, sag_mm: float) -> Floats:
 
 def whisker(begin: Floats, towards: Floats, length_mm: float, rng: np.random.Generator) -> Floats:
     """A thread that sticks out from a place [3], drooping at its end, [n, 3] mm."""
-    share = np.linspace(0.0, 1.0, 5)[:, None]
+    count = min(max(int(length_mm / HAIR_STEP_MM) + 4, 5), 12)
+    share = np.linspace(0.0, 1.0, count)[:, None]
     droop = np.array([0.0, 0.0, -length_mm * float(rng.uniform(0.2, 0.8))])
     side = rng.normal(0.0, 0.15 * length_mm, 3) * (1.0, 1.0, 0.0)
     points = begin + share * towards * length_mm + share**2 * (droop + side)

@@ -18,12 +18,12 @@ from ingest.simulate.curling import DRAWS, UPRIGHT_RAD, Curling
 from ingest.simulate.heap import Heap
 from ingest.simulate.laying import Pieces
 from ingest.simulate.moment import Strand
-from ingest.simulate.strands import MOST_POINTS, MOST_STRANDS, Strands
+from ingest.simulate.strands import MOST_POINTS, Strands
 from ingest.simulate.toolpath import Floats, Position
 
 Place: TypeAlias = tuple[float, float, float]
 
-SPACING_MM = 1.5  # between the points of a thread
+SPACING_MM = 1.8  # between the points of a thread: it does not stretch
 RADIUS_MM = (0.16, 0.25)  # a 0.4 mm nozzle's thread that swells, or is drawn
 STEEPEST = 0.7  # how fast a thread falls off an edge, mm per mm of its length
 ABOVE_NOZZLE_MM = 2.0  # no heap grows higher than this above the nozzle: it is pushed aside
@@ -31,10 +31,10 @@ FALLS_MM = 60.0  # a thread longer than this between heap and nozzle breaks
 BREAK_S = 0.6  # without filament for so long, the thread breaks
 SLUMP_EVERY = 150  # points
 LONGEST = MOST_POINTS - 6  # points of a strand: room for what hangs between it and the nozzle
-HANGS_LOW_MM = -9.0  # no lower than this below the nozzle
+HANGS_LOW_MM = -12.0  # no lower than this below the nozzle
 SWAYS_MM, CLINGS = 0.5, 0.85  # what hangs sways about the nozzle, from point to point
 HANGS_S = (4.0, 50.0)
-MOST_HANGING = 16
+MOST_HANGING = 24
 
 
 class Manner(IntEnum):
@@ -44,13 +44,19 @@ class Manner(IntEnum):
     CLUMP = 1  # to a heap that has caught it
     TAUT = 2  # pulled straight
     HANG = 3  # around the nozzle
+    ARC = 4  # in wide bows over the bed
 
 
-MANNER_WEIGHTS = (4.0, 3.0, 0.7, 0.8)
-LENGTHS_MM = ((60.0, 400.0), (150.0, 1200.0), (15.0, 70.0), (60.0, 400.0))
-FOLLOWS = ((0.5, 1.0), (0.02, 0.25), (0.9, 1.0), (0.0, 0.0))  # share of the nozzle's way that is followed
-LAGS_MM = ((6.0, 20.0), (8.0, 25.0), (3.0, 6.0), (4.0, 8.0))
-CURLS = ((0.6, 1.0), (0.8, 1.2), (0.0, 0.15), (0.5, 0.9))
+MANNER_WEIGHTS = (4.0, 3.0, 0.8, 1.2, 1.4)
+LENGTHS_MM = ((60.0, 400.0), (150.0, 1000.0), (20.0, 100.0), (80.0, 500.0), (80.0, 350.0))
+FOLLOWS = ((0.5, 1.0), (0.02, 0.25), (0.9, 1.0), (0.0, 0.0), (0.1, 0.7))  # share of the nozzle's way
+LEADS_MM = (1.0, 1.0, SPACING_MM, 1.0, 0.8)  # at most, from point to point: the rest of the thread curls
+LAGS_MM = ((6.0, 20.0), (8.0, 25.0), (3.0, 6.0), (4.0, 8.0), (20.0, 60.0))
+CURLS = ((0.6, 1.0), (0.8, 1.2), (0.0, 0.15), (0.5, 0.9), (0.7, 1.0))
+SIZES = ((0.7, 1.5), (0.7, 1.4), (1.0, 1.0), (0.8, 1.8), (2.2, 5.0))  # of the loops, in usual ones
+TILTS_RAD = ((0.0, UPRIGHT_RAD),) * 4 + ((0.0, 0.4),)
+THROW_MM = (6.0, 38.0)  # range, over prints, of how far from the nozzle heaps are
+PLACES = 3  # that a heap might have come to lie: it does in the lowest
 
 
 class Stretch(NamedTuple):
@@ -71,7 +77,7 @@ class Tangle:
         self._rng, self._heap, self._strands = rng, heap, strands
         self._weights = rng.dirichlet(MANNER_WEIGHTS)  # tangles differ from print to print
         self._curling = Curling(rng)
-        self._throw_mm = float(rng.uniform(3.0, 25.0))  # how far from the nozzle heaps are
+        self._throw_mm = float(rng.uniform(*THROW_MM))
         self._stretch = Stretch(Manner.LOOP, 1.0, 1.0, 0.0, RADIUS_MM[0], (0.0, 0.0))
         self._left_mm = self._carry_mm = self._idle_s = 0.0
         self._points: list[Place] = []
@@ -91,7 +97,7 @@ class Tangle:
                 self._close()
             return
         self._idle_s = 0.0
-        if len(self._strands.lying) < MOST_STRANDS:
+        if not self._strands.full:
             self._spin(pieces if loose.all() else pieces.only(loose))
 
     def hanging(self, nozzle: Position) -> list[Strand]:
@@ -143,7 +149,7 @@ class Tangle:
             self._close(goes_on=True)
         self._curling.follow(SPACING_MM, draws)
         if self._hangs:
-            self._points.append(self._wound(nozzle, draws))
+            self._points.append(_drawn(self._points[-1], self._wound(nozzle, draws)))
         else:
             self._settle(nozzle)
 
@@ -153,7 +159,8 @@ class Tangle:
         ground, radius_mm = self._heap.at(x, y), self._stretch.radius_mm
         highest = max(nozzle[2] + ABOVE_NOZZLE_MM, radius_mm)
         z = max(ground + radius_mm + rises, self._points[-1][2] - STEEPEST * SPACING_MM)
-        self._points.append((x, y, min(z, highest)))
+        x, y, z = _drawn(self._points[-1], (x, y, min(z, highest)))
+        self._points.append((x, y, z))
         if ground < highest:
             self._heap.pile(x, y, SPACING_MM * math.pi * radius_mm**2)
         self._fallen += 1
@@ -163,13 +170,14 @@ class Tangle:
     def _curled(self, nozzle: Place) -> Place:
         """Where the thread is over the bed, and how high above what is there, mm."""
         stretch, curling = self._stretch, self._curling
-        share = SPACING_MM / stretch.lag_mm
-        x, y = (
-            base + share * (catch + stretch.follows * (way - catch) - base) + stretch.curl * drift
-            for base, catch, way, drift in zip(
-                self._base, stretch.catch, nozzle[:2], curling.drift_mm, strict=True
-            )
-        )
+        (base_x, base_y), (catch_x, catch_y) = self._base, stretch.catch
+        off_x = catch_x + stretch.follows * (nozzle[0] - catch_x) - base_x
+        off_y = catch_y + stretch.follows * (nozzle[1] - catch_y) - base_y
+        far_mm = math.hypot(off_x, off_y)
+        share = min(SPACING_MM / stretch.lag_mm, LEADS_MM[stretch.manner] / max(far_mm, 1e-9))
+        drift_x, drift_y = curling.drift_mm
+        x = base_x + share * off_x + stretch.curl * drift_x
+        y = base_y + share * off_y + stretch.curl * drift_y
         self._base = x, y
         dx, dy, dz = curling.place(stretch.curl)
         return x + dx, y + dy, max(dz + curling.stands_mm(stretch.curl), 0.0)
@@ -195,17 +203,21 @@ class Tangle:
         manner = Manner(int(rng.choice(len(self._weights), p=self._weights)))
         if manner is Manner.HANG and len(self._hanging) >= MOST_HANGING:
             manner = Manner.LOOP
-        throw = rng.normal(0.0, self._throw_mm, 2)
-        follows, lag, curl, radius, length = (
-            float(rng.uniform(*span))
-            for span in (FOLLOWS[manner], LAGS_MM[manner], CURLS[manner], RADIUS_MM, LENGTHS_MM[manner])
-        )
-        catch = nozzle[0] + float(throw[0]), nozzle[1] + float(throw[1])
-        self._stretch = Stretch(manner, follows, lag, curl, radius, catch)
+        ranges = (FOLLOWS, LAGS_MM, CURLS, LENGTHS_MM, TILTS_RAD, SIZES)
+        follows, lag, curl, length, tilt, size = (float(rng.uniform(*span[manner])) for span in ranges)
+        radius_mm = float(rng.uniform(*RADIUS_MM))
+        self._stretch = Stretch(manner, follows, lag, curl, radius_mm, self._catch(nozzle))
         self._left_mm = length
-        self._curling.begin(float(rng.uniform(0.0, UPRIGHT_RAD)))
+        self._curling.begin(tilt, size)
         if manner is Manner.HANG and not self._hanging:
             self._hangs_s = float(rng.uniform(*HANGS_S))
+
+    def _catch(self, nozzle: Place) -> tuple[float, float]:
+        """Where the thread is caught: a heap spreads to where there is room."""
+        throws = nozzle[:2] + self._rng.normal(0.0, self._throw_mm, (PLACES, 2))
+        places = np.clip(throws, 0.0, self._heap.bed_mm).tolist()
+        x, y = min(places, key=lambda place: self._heap.at(place[0], place[1]))
+        return x, y
 
     def _close(self, *, goes_on: bool = False) -> None:
         """The strand is done: it lies, or hangs on the nozzle."""
@@ -254,6 +266,14 @@ class Tangle:
         points = begin + share * (end - begin)
         sag_mm = np.minimum(0.6 * share * (1.0 - share) * length_mm, points[:, 2:])
         return np.asarray(points - sag_mm * (0.0, 0.0, 1.0))
+
+
+def _drawn(last: Place, to: Place) -> Place:
+    """The way's end, no further than the thread is long."""
+    way_mm = math.dist(last, to)
+    share = min(SPACING_MM / max(way_mm, 1e-9), 1.0)
+    x, y, z = (begin + share * (end - begin) for begin, end in zip(last, to, strict=True))
+    return x, y, z
 
 
 def _place(point: Floats) -> Place:

@@ -6,6 +6,7 @@ from ingest.simulate.heater import Heater
 from ingest.simulate.planner import Planner
 
 WINDOW_C = 1.0  # TEMP_WINDOW: this near counts as there
+HYSTERESIS_C = 3.0  # TEMP_HYSTERESIS: this far, and the wait begins anew
 RESIDENCY_S = 10.0  # TEMP_RESIDENCY_TIME: how long it must stay there
 
 PROCESSING, FOR_USER = "processing", "paused for user"  # what Marlin says that it is busy with
@@ -83,10 +84,11 @@ class HeatWait(Wait):
         self._there_s: float | None = None  # since when
 
     def done(self, now_s: float) -> bool:
-        if abs(self._heater.reading_c - self._heater.target_c) > WINDOW_C:
+        off_c = abs(self._heater.reading_c - self._heater.target_c)
+        if self._there_s is None:
+            self._there_s = now_s if off_c <= WINDOW_C else None
+        elif off_c > HYSTERESIS_C:
             self._there_s = None
-        elif self._there_s is None:
-            self._there_s = now_s
         return self._there_s is not None and now_s - self._there_s >= RESIDENCY_S
 
     def suffix(self, now_s: float) -> str | None:

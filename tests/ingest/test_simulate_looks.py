@@ -8,7 +8,8 @@ import pytest
 
 from ingest.simulate.look import Kinematics, Look, Shading
 from ingest.simulate.looks.bed import bed_gloss, bed_texture
-from ingest.simulate.looks.cameras import FAMILIES, LEAST_K2_PER_K1
+from ingest.simulate.looks.cameras import LEAST_K2_PER_K1
+from ingest.simulate.looks.families import FAMILIES
 from ingest.simulate.looks.palettes import CLEAR, HUES, draw_filament
 from ingest.simulate.looks.placing import is_inside, part_extent, project
 from ingest.simulate.looks.printers import FARMS
@@ -24,7 +25,7 @@ from ingest.simulate.moment import Passing, Visitor
 from ingest.simulate.splits import Split
 from ingest.simulate.toolpath import Toolpath, square_rings
 
-MOST_TRIANGLES = 1_700
+MOST_TRIANGLES = 1_900
 SPLITS = list(Split)
 
 
@@ -114,8 +115,18 @@ def test_the_part_is_large_enough_to_be_seen_in_most_pictures(
         extent = part_extent(path, look.printer.kinematics)
         away = np.linalg.norm(np.subtract(look.lens.eye_mm, extent.middle))
         widths.append(extent.width_mm / away * look.lens.focal_widths)
-    assert np.median(widths) > 0.1
-    assert np.quantile(widths, 0.95) < 1.0
+    assert np.median(widths) > 0.25
+    assert np.mean(np.array(widths) < 0.15) < 0.2
+    assert np.quantile(widths, 0.95) < 1.2
+
+
+def test_each_split_has_near_cameras_of_its_own_in_the_open_and_in_chambers() -> None:
+    for families in FAMILIES.values():
+        near = [family for family in families.values() if family.fill[0] >= 0.4]
+        assert {family.enclosed for family in near} == {True, False}
+    names = [name for families in FAMILIES.values() for name in families]
+    shared = {name for name in names if names.count(name) > 1}
+    assert shared == {"bed_level", "chamber"}
 
 
 def test_a_small_and_a_large_part_are_in_the_picture_too(path: Toolpath) -> None:

@@ -7,82 +7,25 @@ import numpy as np
 import pytest
 
 from ingest.simulate.deposit import Deposit
-from ingest.simulate.look import Filament, Kinematics, Lamp, Lens, Look, Printer, Sensor, Shading
-from ingest.simulate.mesh import Carrier, Mesh
-from ingest.simulate.moment import Light, Moment, Passing, Strand, View, Visitor
+from ingest.simulate.look import Kinematics, Lens, Sensor, Shading
+from ingest.simulate.mesh import Carrier
+from ingest.simulate.moment import Strand
 from ingest.simulate.render.camera import Camera
-from ingest.simulate.render.scene import Scene, Surroundings
-from ingest.simulate.toolpath import FILAMENT_MM2, Position, Toolpath, square_rings
-
-RED, GREEN = (0.05, 0.05, 0.8), (0.05, 0.7, 0.05)
-FRONT = Lens(eye_mm=(110.0, -180.0, 120.0), looks_at_mm=(110.0, 110.0, 10.0))
-CLEAN = Sensor(noise=0.0, colour_noise=0.0, auto_exposure=0.0, sharpen=0.0, blur_px=0.3, vignette=0.0)
-TALL_LAYERS = 60
-
-
-def look_of(
-    kinematics: Kinematics = Kinematics.BED_SLINGER,
-    lens: Lens = FRONT,
-    sensor: Sensor = CLEAN,
-    shading: Shading = Shading.PLAIN,
-) -> Look:
-    return Look(
-        seed=5,
-        lens=lens,
-        sensor=sensor,
-        lamp=Lamp(shading=shading),
-        filaments=(Filament(colour=RED), Filament(colour=GREEN)),
-        printer=Printer(kinematics=kinematics),
-    )
-
-
-def box(carrier: Carrier, low: tuple[float, ...], high: tuple[float, ...]) -> Mesh:
-    corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], np.float32)
-    vertices = np.array(low, np.float32) + corners * (np.array(high, np.float32) - np.array(low, np.float32))
-    quads = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
-    faces = np.array([t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))], np.int32)
-    colours = np.full((len(faces), 3), 0.3, np.float32)
-    return Mesh(carrier, vertices, faces, colours, np.zeros(len(faces), np.float32))
-
-
-def around(*meshes: Mesh) -> Surroundings:
-    def no_visitor(picture: np.ndarray, visitor: Visitor, look: Look) -> None:
-        picture[:] = 0.0
-
-    bed = np.full((64, 64, 3), 0.25, np.float32)
-    bed[:, :, 0] = np.linspace(0.1, 0.5, 64)[:, None]  # bluer towards the front
-    room = np.full((312, 416, 3), 0.1, np.float32)
-    return Surroundings(list(meshes), bed, 0.2, room, no_visitor)
-
-
-def laid(path: Toolpath, layers: int, area: float = 1.0) -> Deposit:
-    deposit = Deposit()
-    moves = np.flatnonzero((path.melted_mm_s > 0) & (path.layer < layers))
-    begin, end = path.points[moves].astype(np.float32), path.points[moves + 1].astype(np.float32)
-    lengths = np.linalg.norm(end - begin, axis=1)
-    pushed = path.melted_mm_s[moves] * np.diff(path.times_s)[moves]
-    areas = (area * pushed * FILAMENT_MM2 / lengths).astype(np.float32)
-    deposit.lay(begin, end, areas, path.layer[moves], path.feature[moves], path.part[moves])
-    return deposit
-
-
-PATH = square_rings(TALL_LAYERS)
-FULL = laid(PATH, TALL_LAYERS)
-AWAY = Position(-60.0, 110.0, 30.0, 0.0)
-
-
-def moment(deposit: Deposit = FULL, nozzle: Position = AWAY, **more: object) -> Moment:
-    usual = {"at_s": 1.0, "nozzle": nozzle, "velocity_mm_s": (0.0, 0.0, 0.0), "deposit": deposit}
-    return Moment(**(usual | more))
-
-
-def scene(look: Look | None = None, *meshes: Mesh) -> Scene:
-    return Scene(look or look_of(), around(*meshes))
-
-
-def middle_of(mask: np.ndarray) -> np.ndarray:
-    rows, columns = np.nonzero(mask)
-    return np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+from ingest.simulate.render.scene import Scene
+from ingest.simulate.toolpath import Position
+from tests.ingest.rendered import (
+    FRONT,
+    FULL,
+    PATH,
+    TALL_LAYERS,
+    around,
+    box,
+    laid,
+    look_of,
+    middle_of,
+    moment,
+    scene,
+)
 
 
 def test_a_world_point_is_seen_where_a_pinhole_puts_it() -> None:
@@ -178,6 +121,14 @@ def strands(count: int, radius_mm: float = 0.25) -> list[Strand]:
     return STRANDS[:count]
 
 
+def test_hairs_of_two_colours_look_the_same_however_they_came() -> None:
+    hairs = [strand._replace(radius_mm=0.05, filament=i % 2) for i, strand in enumerate(strands(40))]
+    used = scene()
+    for count in (3, 4, 17, 18, 40):
+        jpeg = used.jpeg(moment(strands=hairs[:count]))
+    assert jpeg == scene().jpeg(moment(strands=hairs))
+
+
 def test_every_strand_makes_the_loose_filament_larger() -> None:
     own = scene()
     sizes = [int((own.part_mask(moment(strands=strands(n))) == 2).sum()) for n in (0, 1, 5, 20, 40)]
@@ -258,83 +209,31 @@ def test_the_head_throws_a_shadow_on_the_bed() -> None:
     assert near[row, column].sum() < away[row, column].sum() - 20
 
 
-def test_a_moving_head_smears_along_its_way() -> None:
-    head = box(Carrier.HEAD, (-15.0, -15.0, 5.0), (15.0, 15.0, 45.0))
-    own, nozzle = scene(None, head), Position(110.0, 110.0, 40.0, 0.0)
-    empty = own.render(moment(Deposit(), nozzle=Position(-900.0, 110.0, 40.0, 0.0))).astype(int)
-    still = own.render(moment(Deposit(), nozzle=nozzle)) - empty
-    moving = own.render(moment(Deposit(), nozzle=nozzle, velocity_mm_s=(300.0, 0.0, 0.0))) - empty
-    across, down = (
-        [int(np.abs(np.diff(picture, axis=axis)).max()) for picture in (still, moving)] for axis in (1, 0)
-    )
-    assert across[1] < 0.5 * across[0]
-    assert down[1] > 0.8 * down[0]
+def test_what_is_under_the_plate_is_hidden_and_what_stands_out_is_not() -> None:
+    under = box(Carrier.BED, (100.0, 150.0, -20.0), (120.0, 170.0, -5.0))
+    partly = box(Carrier.BED, (100.0, -30.0, -20.0), (120.0, 30.0, -5.0))
+    bare = scene().render(moment()).astype(int)
+    hidden, shown = (np.abs(scene(None, own).render(moment()) - bare) for own in (under, partly))
+    assert hidden.max() == 0
+    assert shown.max() > 20
 
 
-def test_a_covered_camera_is_dark_and_still_noisy() -> None:
-    own = scene(look_of(sensor=Sensor()))
-    covered = own.render(moment(view=View(covered=True)))
-    assert covered.mean() < 40
-    assert covered.std() > 0.5
-    assert own.render(moment()).mean() > 60
+def dome(layers: int) -> Deposit:
+    """Round walls that lean inwards, of short lines."""
+    deposit, angles = Deposit(), np.linspace(0.0, 2 * np.pi, 121)
+    for layer in range(layers):
+        radius, z = 25.0 * np.cos(layer / 60), 0.2 * (layer + 1)
+        ring = np.column_stack([110 + radius * np.cos(angles), 60 + radius * np.sin(angles), z + 0 * angles])
+        kinds = (np.full(120, layer, np.int32), np.ones(120, np.uint8), np.zeros(120, np.uint8))
+        deposit.lay(ring[:-1], ring[1:], np.full(120, 0.09, np.float32), *kinds)
+    return deposit
 
 
-def test_infrared_is_grey() -> None:
-    picture = scene(look_of(sensor=Sensor())).render(moment(light=Light(infrared=True))).astype(int)
-    assert np.ptp(picture, axis=2).max() <= 1
-    assert picture.std() > 10
-
-
-def test_less_light_makes_a_darker_picture_and_warm_light_a_redder_one() -> None:
-    own = scene()
-    usual, dark, warm = (
-        own.render(moment(light=light)).astype(float).mean(axis=(0, 1))
-        for light in (Light(), Light(room=0.2, lamp=0.2), Light(warmth=1.0))
-    )
-    assert dark.sum() < 0.7 * usual.sum()
-    assert warm[2] / warm[0] > 1.1 * usual[2] / usual[0]
-
-
-def test_auto_exposure_evens_out_the_light() -> None:
-    light = Light(room=0.3, lamp=0.3)
-    fixed, automatic = (
-        scene(look_of(sensor=sensor)) for sensor in (CLEAN, Sensor(noise=0.0, auto_exposure=0.9))
-    )
-    drops = [
-        own.render(moment()).mean() - own.render(moment(light=light)).mean() for own in (fixed, automatic)
-    ]
-    assert abs(drops[1]) < 0.5 * drops[0]
-
-
-def test_a_nudged_camera_sees_everything_elsewhere() -> None:
-    own, view = scene(), View(pan_deg=4.0, tilt_deg=2.0)
-    mounted, nudged = (
-        middle_of(own.part_mask(moment()) == 1),
-        middle_of(own.part_mask(moment(view=view)) == 1),
-    )
-    expected, _ = own.camera(view).in_picture(np.array([[110.0, 110.0, 9.0]]))
-    assert nudged[0] < mounted[0] - 10
-    assert nudged[1] > mounted[1] + 5
-    assert np.abs(nudged - expected[0]).max() < 5
-
-
-def test_blur_and_dirt_take_contrast() -> None:
-    own = scene(look_of(sensor=CLEAN))
-    edges = [
-        float(np.quantile(np.abs(cv2.Laplacian(own.render(moment(view=view)).astype(np.float32), -1)), 0.99))
-        for view in (View(), View(dirt=0.8), View(blur=0.7))
-    ]
-    assert edges[2] < edges[1] < edges[0]
-
-
-def test_visitors_are_drawn_on_the_light() -> None:
-    assert scene().render(moment(visitors=[Visitor(Passing.HAND, 0.5, 1)])).max() == 0
-
-
-def test_the_noise_differs_from_moment_to_moment() -> None:
-    own = scene(look_of(sensor=Sensor(noise=4.0)))
-    one, two = own.render(moment()), own.render(moment(at_s=2.0))
-    assert 2 < (one.astype(int) - two.astype(int)).std() < 12
+def test_a_leaning_wall_of_thin_layers_has_no_holes() -> None:
+    near = Lens(eye_mm=(110.0, -20.0, 35.0), looks_at_mm=(110.0, 60.0, 4.0))
+    kinds = (scene(look_of(Kinematics.DELTA, near)).part_mask(moment(dome(40))) == 1).astype(np.uint8)
+    filled = cv2.morphologyEx(kinds, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    assert (filled != kinds).sum() < 0.06 * kinds.sum()
 
 
 def test_things_that_reach_behind_the_lens_do_no_harm() -> None:

@@ -16,12 +16,14 @@ from ingest.simulate.course import Course, draw_course, heating_s, suits
 from ingest.simulate.faults import TRUTH, Fault, FaultKind
 from ingest.simulate.onsets import (
     BLIND,
+    LOW_MM,
     MECHANISMS,
     ONSET_SHARES,
     SEVERITY,
     draw_blindness,
     draw_fault,
     draw_kind,
+    ways_over_gaps,
 )
 from ingest.simulate.printer import Start
 from ingest.simulate.prints import Print
@@ -87,9 +89,19 @@ def test_a_fault_begins_while_the_job_prints_and_leaves_time_to_show(kind: Fault
 
 
 def test_nothing_comes_off_the_bed_before_it_stands_on_it() -> None:
+    least_mm = MECHANISMS[FaultKind.DETACHMENT].least_mm
+    assert least_mm > 0.0
     for seed in range(20):
-        fault = draw_fault(rng(seed), Split.TRAIN, FaultKind.DETACHMENT, course(begin_s=0.0))
-        assert fault is None or course(begin_s=0.0).height_mm(fault.at_s) >= 1.5
+        cold = course(begin_s=0.0, first_s=200.0)
+        fault = draw_fault(rng(seed), Split.TRAIN, FaultKind.DETACHMENT, cold)
+        assert fault is None or cold.height_mm(fault.at_s) >= least_mm
+
+
+def test_many_messes_begin_in_the_first_layers_where_a_recording_has_them() -> None:
+    cold = course(begin_s=0.0, first_s=200.0)
+    drawn = [draw_fault(rng(seed), Split.TRAIN, FaultKind.SPAGHETTI, cold) for seed in range(60)]
+    heights_mm = np.array([cold.height_mm(fault.at_s) for fault in drawn if fault])
+    assert 0.25 < np.mean(heights_mm <= LOW_MM) < 0.75
 
 
 def test_what_warps_does_so_in_the_lower_half() -> None:
@@ -99,6 +111,31 @@ def test_what_warps_does_so_in_the_lower_half() -> None:
 
 def test_a_job_without_travels_draws_no_hairs() -> None:
     assert draw_fault(rng(), Split.TRAIN, FaultKind.STRINGING, course(path=without_travels())) is None
+
+
+def back_and_forth(gap_mm: float) -> Toolpath:
+    """Lines along x, one after the other, between two places that are so far apart in y."""
+    points: list[tuple[float, float, float]] = [(0.0, 0.0, 0.4)]
+    prints: list[bool] = []
+    for turn in range(400):
+        y_mm = gap_mm * (turn % 2)
+        points += [(0.0, y_mm, 0.4), (40.0, y_mm, 0.4)]
+        prints += [False, True]
+    count = len(prints)
+    return Toolpath(
+        np.arange(count + 1.0),
+        np.array(points),
+        np.where(prints, 1.0, 0.0),
+        np.zeros(count, np.int32),
+        np.zeros(count, np.uint8),
+        np.zeros(count, np.uint8),
+    )
+
+
+def test_only_ways_over_what_is_not_printed_count_as_gaps() -> None:
+    over, along = (course(0.0, back_and_forth(gap_mm)) for gap_mm in (30.0, 0.0))
+    assert ways_over_gaps(over, 100.0, 400.0) > 80
+    assert ways_over_gaps(along, 100.0, 400.0) == 0
 
 
 def test_a_cold_printer_does_not_fail_before_it_prints() -> None:
@@ -223,3 +260,18 @@ def test_a_halt_ends_the_fault_that_caused_it() -> None:
     assert arrived == sorted(arrived)
     assert halted_s is not None
     assert (label.to_ns - begin_ns_of(usual)) / NS_PER_S == pytest.approx(halted_s)
+
+
+def test_a_run_out_is_a_failure_only_once_the_tube_is_empty() -> None:
+    usual = next(one for one in (scenario(number, failing=0.0) for number in range(20)) if in_middle(one))
+    ends = Fault(kind=FaultKind.RUN_OUT, at_s=30.0)
+    simulated = Print(usual._replace(seconds=400.0, fps=0.01, faults=(ends,), confounders=()))
+    for _ in simulated.items():
+        pass
+    begin_ns = begin_ns_of(usual)
+    before, after = (truth for truth in simulated.truths() if "run_out" in truth.text)
+    assert before.kind is None
+    assert (before.from_ns - begin_ns) / NS_PER_S == 30.0
+    assert before.to_ns == after.from_ns
+    assert after.kind == "no_extrusion"
+    assert simulated.printer.printer.extruder.share < 0.1

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from ingest.errors import UsageError
 from ingest.recordings.reader import Recording
 from ingest.records import NS_PER_S, Event, Frame, Reading, SerialLine
+from ingest.simulate.faults import SEEN_ONLY
 from ingest.simulate.produce import HELD, MAKING, Made, Stopped, Wanted, make, produce
 from ingest.simulate.scenario import Telling
 from ingest.simulate.splits import Split
@@ -24,21 +25,7 @@ from tests.ingest.recordings import read_frames, read_telemetry
 from tests.waiting import wait_until
 
 SECONDS = 20.0
-KINDS = {
-    "spaghetti",
-    "detachment",
-    "warping",
-    "layer_shift",
-    "under_extrusion",
-    "no_extrusion",
-    "stringing",
-    "blob",
-    "heater_fault",
-    "sensor_fault",
-    "stall",
-    "camera_fault",
-    "telemetry_fault",
-}
+KINDS = SEEN_ONLY | {"heater_fault", "sensor_fault", "stall", "camera_fault", "telemetry_fault"}
 """Kinds of failure that the detector is to learn."""
 PRINTS = 2
 ASKED = ["--seed", "5", "--split", "train", "--minutes", "0.3334", "--size", "160x120", "--gcode", "none"]

@@ -18,7 +18,16 @@ STUFF = (
 )  # fmt: skip
 CARTON = ("#b0885a", "#a07848", "#c09c70", "#8c6a40")
 LEAVES = ("#2c5c2a", "#447c34", "#1c4424", "#6a9448", "#587040")
-ROW_SHARES = {"carton": 0.4, "spool": 0.2, "books": 0.14, "bottle": 0.13, "nothing": 0.13}
+ROW_SHARES = {
+    "carton": 0.34,
+    "spool": 0.16,
+    "books": 0.1,
+    "bottle": 0.12,
+    "wires": 0.1,
+    "basket": 0.06,
+    "nothing": 0.12,
+}
+WIRES = ("#18191b", "#202226", "#c8c8c4", "#a82820", "#2048a0", "#c8a020", "#787c80")
 SHADOW = 0.45
 
 
@@ -134,6 +143,34 @@ def _stand(picture: Picture, kind: str, area: Area, rng: np.random.Generator) ->
         books(picture, area, rng)
     elif kind == "bottle":
         bottle(picture, (middle, area.bottom), size, rng)
+    elif kind == "wires":
+        wires(picture, area, rng)
+    elif kind == "basket":
+        basket(picture, area, rng)
+
+
+def wires(picture: Picture, area: Area, rng: np.random.Generator) -> None:
+    """A tangle of cables, or a coil of loose filament."""
+    one = one_of(rng, STUFF) if chance(rng, 0.4) else None
+    middle = np.array([(area.left + area.right) / 2, (area.top + area.bottom) / 2])
+    half = np.array([area.right - area.left, area.bottom - area.top]) / 2
+    for _ in range(int(rng.integers(6, 20))):
+        skin = one or one_of(rng, WIRES, 0.2)
+        turns = np.linspace(0.0, float(rng.uniform(2.0, 8.0)), 30) + float(rng.uniform(0.0, 6.3))
+        sway = rng.normal(0.0, 0.25, 2) + rng.uniform(0.3, 0.9, 2) * np.column_stack(
+            [np.cos(turns), np.sin(turns * float(rng.uniform(0.7, 1.4)))]
+        )
+        points = (middle + half * np.clip(sway, -1.1, 1.1)).round().astype(np.int32)
+        cv2.polylines(picture, [points], False, skin, int(rng.integers(1, 4)), cv2.LINE_AA)
+
+
+def basket(picture: Picture, area: Area, rng: np.random.Generator) -> None:
+    """Something woven: strands over and under one another."""
+    skin, step = one_of(rng, ("#b08c5c", "#8c6840", "#d0c4a8", "#585450"), 0.15), int(rng.integers(3, 6))
+    fill(picture, area, scaled(skin, 0.6))
+    for row, top in enumerate(range(area.top, area.bottom - step, step)):
+        for left in range(area.left + row % 2 * step, area.right - step, 2 * step):
+            fill(picture, Area(left, top, left + step, top + step), skin)
 
 
 def cable(picture: Picture, begin: tuple[int, int], end: tuple[int, int], skin: Colour, width: int) -> None:

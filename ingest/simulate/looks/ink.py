@@ -103,6 +103,15 @@ class Ink:
         end = (int(x + length * math.cos(turn)), int(y + length * math.sin(turn)))
         cv2.line(self._levels, (x, y), end, int(rng.integers(40, 200)), 1, cv2.LINE_AA)
 
+    def curl(self, rng: np.random.Generator, level: int, width: int = 1) -> None:
+        """A thread that lies curled somewhere, or a bow that was drawn."""
+        steps, length = 40, float(rng.uniform(20, 170))
+        bends = np.cumsum(rng.normal(0.0, 0.1, steps)) + float(rng.normal(0.0, 0.12)) * np.arange(steps)
+        turns = float(rng.uniform(0.0, 2.0 * math.pi)) + bends
+        way = np.cumsum(np.column_stack([np.cos(turns), np.sin(turns)]), axis=0) * length / steps
+        points = (rng.uniform(0, SIZE, 2) + way).round().astype(np.int32)
+        cv2.polylines(self._levels, [points], False, level, width, cv2.LINE_AA)
+
     def loop(self, rng: np.random.Generator) -> None:
         """An outline that an earlier print has left: a rectangle, an ellipse or several, with lines in it."""
         x, y = rng.integers(60, SIZE - 60, 2).tolist()

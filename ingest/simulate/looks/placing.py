@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.look import Kinematics, Lens, Sensor, Vector
-from ingest.simulate.looks.cameras import Family, draw_distortion
+from ingest.simulate.looks.cameras import draw_distortion
+from ingest.simulate.looks.families import Family
 from ingest.simulate.toolpath import Feature, Toolpath
 
 LEAST_SIZE_MM = 12.0  # smaller parts are taken for so large
@@ -20,6 +21,8 @@ LEAST_HEIGHT_MM = 6.0  # of a camera over the bed, where it is not below the bed
 RAIL_MM = 38.0  # from a CoreXY's bed to the middle of its rails, see ``frames``
 FRONT_DEG = (-20.0, 20.0)  # of azimuths: there is no rail before the part
 RAIL_HEIGHTS_MM = (4.0, 80.0)  # of what would hide the part there
+NEAR_MM = 210.0  # nearer cameras are so placed that the head hides little
+CLEAR_MM, HEAD_MM = 9.0, 42.0  # how far a head is above the part, and how far it reaches to the front
 
 Vectors = npt.NDArray[np.float64]
 
@@ -97,14 +100,22 @@ def _is_railed_off(eye: Vector, extent: Extent) -> bool:
 def _eye(rng: np.random.Generator, family: Family, extent: Extent, distance_mm: float) -> Vector:
     azimuth = math.radians(rng.uniform(*family.azimuth_deg))
     elevation = math.radians(rng.uniform(*family.elevation_deg))
+    if distance_mm < NEAR_MM:
+        elevation = min(elevation, _under_the_head(family, extent))
     x, y, z = extent.middle
     flat_mm = distance_mm * math.cos(elevation)
-    base_mm = min(z, extent.height_mm / 4)
+    base_mm = min(z, extent.height_mm / (8 if distance_mm < NEAR_MM else 4))
     return (
         x + flat_mm * math.sin(azimuth),
         y - flat_mm * math.cos(azimuth),
         max(base_mm + distance_mm * math.sin(elevation), LEAST_HEIGHT_MM),
     )
+
+
+def _under_the_head(family: Family, extent: Extent) -> float:
+    """How steeply, radians, a near camera may look down to see the part below the head over it."""
+    steepest = math.atan2(CLEAR_MM + extent.height_mm / 10.0, HEAD_MM)
+    return max(steepest, math.radians(family.elevation_deg[0]))
 
 
 def _offset(rng: np.random.Generator, family: Family) -> Vectors:

@@ -87,6 +87,9 @@ PROP_SHARES: dict[Prop, float] = {
     Prop.MODELS: 0.3,
     Prop.TAPE: 0.2,
     Prop.BOTTLE: 0.2,
+    Prop.WIRES: 0.3,
+    Prop.SCRAPS: 0.2,
+    Prop.LOOSE_SPOOL: 0.15,
 }
 MOST_PROPS = 3
 CLIPPED_BEDS = (Bed.BLACK_GLASS, Bed.CLEAR_GLASS, Bed.RULER, Bed.GAROLITE)

@@ -23,6 +23,7 @@ TABLES = ("#b8956a", "#d8d8d4", "#4a3424", "#8c8e90", "#c8a880", "#26272a")
 TABLE_PX, TABLE_MM_PER_PX = 384, 4.0
 OWN_LIGHT = (0.8, 1.8)  # the room's windows and lamps, as a factor: printers stand in the shade of themselves
 FALL_MM = 900.0  # distance over which a lamp's light on the walls falls to a half
+POOLS, STAINS = np.float32(0.22), np.float32(0.1)  # of the light on walls
 BRIGHTEST = np.float32(2.0)
 DETAIL = {False: 0.5, True: 0.75}  # of the background's pixels along a side, in the open and in chambers
 
@@ -73,7 +74,7 @@ def _vector(point: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Vector:
 
 def _surfaces(look: Look, hits: Hits, low: Vector, high: Vector, rng: np.random.Generator) -> Picture:
     """What the walls reflect where the rays end."""
-    wall = WALLS[Room(look.room_style)](rng)
+    wall = _uneven(WALLS[Room(look.room_style)](rng), rng)
     table = _table(rng, 0.5 * wall.mean(axis=(0, 1)) if is_closed(look) else None)
     shares = ((hits.points - np.array(low, np.float32)) / np.subtract(high, low)).astype(np.float32)
     sideways = np.where(hits.side <= Side.RIGHT, shares[..., 1], shares[..., 0])
@@ -85,6 +86,14 @@ def _surfaces(look: Look, hits: Hits, low: Vector, high: Vector, rng: np.random.
     above = hits.side == Side.CEILING
     picture[above] = wall.reshape(-1, 3).mean(axis=0)
     return picture
+
+
+def _uneven(wall: Picture, rng: np.random.Generator) -> Picture:
+    """A wall in light that is not the same everywhere, with what it has of dirt and texture."""
+    height, width = wall.shape[:2]
+    pools, stains = clouds(rng, height, width, (2, 5)), clouds(rng, height, width, (9, 30, 90))
+    light = 1.0 + POOLS * pools + STAINS * stains
+    return np.asarray(wall * np.maximum(light, 0.3)[..., None], np.float32)
 
 
 def _sampled(wall: Picture, along: Field, down: Field) -> Picture:
@@ -132,5 +141,5 @@ def _corner_shade(hits: Hits) -> Field:
 
 def _blur_px(look: Look, rng: np.random.Generator) -> float:
     """How far the background is out of focus."""
-    low, high = (0.5, 1.2) if is_closed(look) else (1.2, 4.5)
+    low, high = (0.5, 1.2) if is_closed(look) else (1.5, 5.0)
     return float(rng.uniform(low, high)) * look.sensor.width / 320.0

@@ -81,3 +81,6 @@ class Prop(IntEnum):
     MODELS = 6
     TAPE = 7
     BOTTLE = 8
+    WIRES = 9
+    SCRAPS = 10
+    LOOSE_SPOOL = 11

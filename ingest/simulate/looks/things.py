@@ -18,6 +18,8 @@ from ingest.simulate.mesh import Carrier, Mesh
 TABLE_MM = -95.0  # height of the table that a printer stands on, from its bed
 SIGHT_MM = 55.0  # things keep so far from the line from the camera to the nozzle's row
 MODELS_MOST = 4
+RING = 11  # points of a loose winding
+CABLES = ("#18191b", "#26282c", "#c8c8c4", "#a82820", "#2048a0", "#c8a020")
 BLACK, STEEL, SCREEN = colour("#242528"), colour("#a8aaac"), colour("#2c74d8")
 STUFF = ("#c8201c", "#ee8a12", "#f2d420", "#1f8a3a", "#1c4fc0", "#e8e8e4", "#222326", "#8b8d90", "#d860a0")
 
@@ -92,6 +94,45 @@ def _ties(pile: Pile, look: Look, where: Vector, rng: np.random.Generator) -> No
         pile.add(tube(curve((x, y, z), *bends, end, steps=7), 1.2, 3), skin, 0.3)
 
 
+def _wires(pile: Pile, look: Look, where: Vector, rng: np.random.Generator) -> None:
+    """A bundle of cables that hangs loosely and lies in bows."""
+    x, y, z = where
+    for _ in range(int(rng.integers(3, 6))):
+        begin = (x + float(rng.normal(0, 12)), y + float(rng.normal(0, 12)), z + float(rng.uniform(40, 110)))
+        bends = [
+            (x + float(rng.normal(0, 45)), y + float(rng.normal(0, 45)), z + float(rng.uniform(4, 60)))
+            for _ in range(2)
+        ]
+        end = (x + float(rng.normal(0, 80)), y + float(rng.normal(0, 60)), z + 2.0)
+        skin = one_of(rng, CABLES, 0.2)
+        pile.add(tube(curve(begin, *bends, end, steps=3), float(rng.uniform(1.2, 2.6)), 3), skin, 0.3)
+
+
+def _scraps(pile: Pile, look: Look, where: Vector, rng: np.random.Generator) -> None:
+    """Waste of other prints in a heap: short curls in a colour or two."""
+    x, y, z = where
+    skins = one_of(rng, STUFF), one_of(rng, STUFF)
+    for number in range(int(rng.integers(4, 7))):
+        at = x + float(rng.normal(0, 18)), y + float(rng.normal(0, 18)), z + float(rng.uniform(1, 14))
+        ways = rng.normal(0.0, 9.0, (3, 3)).cumsum(axis=0).tolist()
+        bends = [(at[0] + dx, at[1] + dy, max(at[2] + dz, z + 1.0)) for dx, dy, dz in ways]
+        pile.add(tube(curve(at, *bends, steps=2), float(rng.uniform(0.6, 1.4)), 3), skins[number % 2], 0.3)
+
+
+def _loose_spool(pile: Pile, look: Look, where: Vector, rng: np.random.Generator) -> None:
+    """A spool some of whose windings have come off it."""
+    _spool(pile, look, where, rng)
+    skin, (x, y, z) = one_of(rng, STUFF), where
+    for _ in range(int(rng.integers(2, 4))):
+        at_x, size = x + float(rng.uniform(-28, 28)), float(rng.uniform(86, 112))
+        turns = np.linspace(0.0, 2.0 * math.pi, RING)
+        ring = np.column_stack(
+            [np.full(RING, at_x), y + size * np.cos(turns), z - 8.0 + size * np.sin(turns)]
+        )
+        ring[:, 0] += float(rng.normal(0.0, 12.0)) * np.sin(turns + float(rng.uniform(0.0, 6.3)))
+        pile.add(tube(ring, 1.1, 3), skin, 0.4)
+
+
 def _models(pile: Pile, look: Look, where: Vector, rng: np.random.Generator) -> None:
     """Earlier prints beside each other: little boxes, cones and cylinders."""
     x, y, z = where
@@ -127,6 +168,14 @@ def _beside(look: Look, rng: np.random.Generator) -> Vector:
     width, depth = look.printer.bed_mm
     x = float(rng.choice([-1.0, 1.0])) * float(rng.uniform(0.62, 0.9)) * (width + 60) + width / 2
     return (x, float(rng.uniform(-60, depth + 120)), _table(look))
+
+
+def _by_the_bed(look: Look, rng: np.random.Generator) -> Vector:
+    """Close to the bed's rear half, left or right of it, where nothing moves."""
+    width, depth = look.printer.bed_mm
+    away = float(rng.uniform(60, 95))
+    x = -away if chance(rng, 0.5) else width + away
+    return (x, float(rng.uniform(0.4, 1.2)) * depth, _table(look) + float(rng.uniform(0.0, 50.0)))
 
 
 def _behind(look: Look, rng: np.random.Generator) -> Vector:
@@ -167,4 +216,7 @@ PLACES: dict[Prop, tuple[Placer, Callable[[Look, np.random.Generator], Vector], 
     Prop.MODELS: (_models, _behind, 60.0),
     Prop.TAPE: (_tape, _behind, 50.0),
     Prop.BOTTLE: (_bottle, _behind, 80.0),
+    Prop.WIRES: (_wires, _by_the_bed, 60.0),
+    Prop.SCRAPS: (_scraps, _by_the_bed, 40.0),
+    Prop.LOOSE_SPOOL: (_loose_spool, _at_side, 115.0),
 }

@@ -13,6 +13,7 @@ from ingest.simulate.looks.styles import Bed
 
 GLUED = (Bed.BLACK_GLASS, Bed.CLEAR_GLASS, Bed.RULER, Bed.GAROLITE, Bed.CARBON)
 SPECKS = 400
+SMEARED, HAIRY, LEFT_OVER, SIGNED = 0.25, 0.35, 0.2, 0.08  # shares of the beds
 GLUE, DUST, GHOST = colour("#b8bab4"), colour("#c8c6c0"), colour("#9c9ea0")
 RESIDUE = ("#e8e8e4", "#c8b01c", "#c83020", "#2058b8", "#28803c", "#141416")
 
@@ -26,6 +27,7 @@ def wear(picture: Picture, style: Bed, rng: np.random.Generator) -> Picture:
     paint(picture, soft(_marks(rng, lambda ink: ink.loop(rng), int(6 * use)), 0.8), GHOST, 0.3 * use)
     paint(picture, _grease(rng), (0.0, 0.0, 0.0), 0.2 * use)
     paint(picture, _dust(rng), DUST, 0.5 * use)
+    _leave_threads(picture, rng)
     if chance(rng, 0.5):
         paint(
             picture,
@@ -34,6 +36,20 @@ def wear(picture: Picture, style: Bed, rng: np.random.Generator) -> Picture:
             0.8,
         )
     return picture
+
+
+def _leave_threads(picture: Picture, rng: np.random.Generator) -> None:
+    """On some beds: wiped glue, hairs, curls that were left over from another print, a drawn sign."""
+    if chance(rng, SMEARED):
+        paint(picture, soft(_marks(rng, lambda ink: ink.curl(rng, 130, 9), 5), 3.0), GLUE, 0.3)
+    if chance(rng, HAIRY):
+        paint(picture, _marks(rng, lambda ink: ink.curl(rng, 170), int(rng.integers(2, 12))), DUST, 0.6)
+    if chance(rng, LEFT_OVER):
+        scraps = _marks(rng, lambda ink: ink.curl(rng, 255, 2), int(rng.integers(1, 5)))
+        paint(picture, scraps, one_of(rng, RESIDUE), 0.9)
+    if chance(rng, SIGNED):
+        sign = _marks(rng, lambda ink: ink.curl(rng, 255, int(rng.integers(2, 5))), int(rng.integers(3, 8)))
+        paint(picture, sign, one_of(rng, RESIDUE), float(rng.uniform(0.3, 0.8)))
 
 
 def _marks(rng: np.random.Generator, mark: Callable[[Ink], None], count: int) -> Field:

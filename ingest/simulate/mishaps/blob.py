@@ -9,14 +9,14 @@ from ingest.simulate.plate import Plate
 from ingest.simulate.strands import lump
 from ingest.simulate.toolpath import Toolpath
 
-SIZE_MM = (4.0, 12.0)  # radius at severity 1
+SIZE_MM = (4.0, 10.0)  # radius at severity 1
 LEAST_MM = 1.0
 GROWS_S = 45.0  # at least: it takes its filament from what comes out
 TAKES = 0.3  # share of what comes out that stays on the lump
 SMEAR_MM = 0.12  # by how much lines are off, per mm of the lump
-BIT_EVERY_S = 14.0
-BIT_MM = (0.4, 1.6)  # radius
-LOST = 0.02  # share of the lines that stick to the lump instead, per mm of it
+BIT_EVERY_S = 7.0
+BIT_MM = (0.4, 2.2)  # radius
+LOST = 0.03  # share of the lines that stick to the lump instead, per mm of it
 
 
 class Blob(Mishap):

@@ -43,6 +43,8 @@ SWEPT_MM = (40.0, 220.0)
 SWEPT_MM_S = (15.0, 80.0)
 TAKEN_S = (4.0, 40.0)
 GONE_Z_MM = -400.0  # below the bed's edge: out of sight
+SPREADS_S = (120.0, 360.0)  # until what lies about has taken the other parts' hold, too
+SPREADS = 0.6  # share of prints in which it does
 LOOK_AGAIN_S, LOOK_AGAIN_MM = 4.0, 4.0  # after that the heights of what stands are taken again
 
 
@@ -60,6 +62,8 @@ class Detachment(Mishap):
         self.fate = Fate(int(rng.choice(len(Fate), p=FATE_SHARES)))
         self._fate_s = fault.at_s + fault.growth_s + float(rng.uniform(*WAITS_S)) * (1.5 - fault.severity)
         self._bed_mm = path.bed_mm
+        spreads_s, spreads = float(rng.uniform(*SPREADS_S)), rng.random() < SPREADS
+        self._spreads_s = self._fate_s + spreads_s if spreads else math.inf
         self._lasts = float(rng.uniform())
         self._lean_rad = math.radians(float(rng.uniform(*LEANS_DEG)))
         self._swept_mm = float(rng.uniform(*SWEPT_MM)) * (0.4 + 0.6 * fault.severity)
@@ -83,7 +87,8 @@ class Detachment(Mishap):
         else:
             self._meet_fate(self._footing, push, nozzle, now_s)
         self._look_again(plate, now_s)
-        return self._laid(self._footing, pieces)
+        laid = self._laid(self._footing, pieces)
+        return laid if now_s < self._spreads_s else laid._replace(loose=np.ones_like(laid.loose))
 
     def pose(self, nozzle: Position) -> Pose | None:
         place = self._there(np.array(nozzle[:3]))

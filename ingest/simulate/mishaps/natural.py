@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ingest.simulate.laying import Pieces
-from ingest.simulate.mishaps.stringing import Ways, ooze
+from ingest.simulate.mishaps.stringing import NATURAL, Ways, ooze
 from ingest.simulate.plate import Plate
 from ingest.simulate.strands import MOST_POINTS
 from ingest.simulate.toolpath import Floats
@@ -40,7 +40,7 @@ class Natural:
         begins, ends = self._ways.take(pieces)
         drawn = (self.rng.random(len(begins)) < self._hairs).nonzero()[0][:HAIRS_AT_ONCE]
         for begin, end in zip(begins[drawn], ends[drawn], strict=True):
-            ooze(plate, begin, end, 0.2, self.rng)
+            ooze(plate, begin, end, NATURAL, self.rng)
 
     def _curl(self, plate: Plate, pieces: Pieces) -> None:
         first = int(np.argmax(pieces.area_mm2 > 0.0))

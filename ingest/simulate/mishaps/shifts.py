@@ -12,7 +12,8 @@ from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.plate import Plate
 from ingest.simulate.toolpath import Floats, Toolpath
 
-SHIFT_MM = (1.0, 25.0)  # at severity 0 and 1
+SHIFT_MM = (3.0, 25.0)
+SHIFT_SHARE = (0.1, 0.6)  # of the part's width: beyond, all of it would fall
 FAST_TRAVEL_MM = 4.0  # a travel this long in one control step or piece is fast enough to skip steps
 PATIENCE_S = 20.0  # after that any move will do
 AGAIN = 0.4  # share of those that skip once more
@@ -28,6 +29,9 @@ class LayerShift(Mishap):
     def __init__(self, fault: Fault, path: Toolpath) -> None:
         super().__init__(fault, path)
         self._due_s: float | None = fault.at_s
+        own = self.befallen(path.part) & (path.melted_mm_s > 0.0)
+        places = path.points[1:][own] if own.any() else np.zeros((1, 3))
+        self._size_mm = np.ptp(places, axis=0)
 
     def act(self, plate: Plate, pieces: Pieces, now_s: float) -> Pieces:
         if self._due_s is None or now_s < self._due_s or not len(pieces.begin):
@@ -41,10 +45,10 @@ class LayerShift(Mishap):
         return shifted(plate, pieces, first, self._skip())
 
     def _skip(self) -> Floats:
-        low_mm, high_mm = SHIFT_MM
-        most_mm = low_mm + (high_mm - low_mm) * self.fault.severity
-        size_mm = float(self.rng.uniform(0.5, 1.0)) * most_mm
-        return _along_an_axis(max(size_mm, low_mm), self.rng)
+        low, high = SHIFT_SHARE
+        share = low + (high - low) * self.fault.severity * float(self.rng.uniform(0.5, 1.0))
+        way = _along_an_axis(1.0, self.rng)
+        return way * float(np.clip(share * (np.abs(way) @ self._size_mm), *SHIFT_MM))
 
 
 class BeltSlip(Mishap):

@@ -12,10 +12,12 @@ from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.plate import Plate
 from ingest.simulate.toolpath import Floats, Toolpath
 
-LEAST_LOST = 0.25  # share of the part's width that finds no hold at the least severity
-WHOLLY = 0.45  # share of prints in which all of it is lost at once
-STICKS_S = (0.5, 6.0)  # now and then some lines stick for so long
-FALLS_S = (2.0, 30.0)
+LEAST_LOST = 0.4  # share of the part's width that finds no hold at the least severity
+WHOLLY = 0.6  # share of prints in which all of it is lost at once
+STICKS_S = (0.5, 4.0)  # now and then some lines stick for so long
+FALLS_S = (4.0, 40.0)
+SPREADS_S = (0.0, 120.0)  # until the mess has swept the other parts off the bed, at severity 1
+SPREADS = 0.8  # share of prints in which it does
 
 
 class Spaghetti(Mishap):
@@ -32,6 +34,9 @@ class Spaghetti(Mishap):
         self._from_mm, self._to_mm = float(low_mm), float(high_mm)
         self._sticks = False
         self._change_s = 0.0
+        spreads_s = float(self.rng.uniform(*SPREADS_S)) / max(fault.severity, 0.1)
+        spreads = self.rng.random() < SPREADS
+        self._spreads_s = fault.at_s + fault.growth_s + spreads_s if spreads else math.inf
 
     def act(self, plate: Plate, pieces: Pieces, now_s: float) -> Pieces:
         plate.unsound = True  # what does not stick now will not carry later
@@ -40,6 +45,8 @@ class Spaghetti(Mishap):
             self._change_s = now_s + float(self.rng.uniform(*(STICKS_S if self._sticks else FALLS_S)))
         if self._sticks:
             return pieces
+        if now_s >= self._spreads_s:
+            return pieces._replace(loose=np.ones_like(pieces.loose))
         lost = self.befallen(pieces.part) & self._beyond(pieces.begin, self.fault.severity_at(now_s))
         return pieces._replace(loose=pieces.loose | lost)
 

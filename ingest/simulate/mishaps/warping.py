@@ -10,7 +10,7 @@ from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.plate import Plate
 from ingest.simulate.toolpath import Toolpath
 
-LIFT_MM = (2.5, 8.0)  # at severity 1
+LIFT_MM = (4.0, 8.0)  # at severity 1
 RISES_S = 90.0  # how slow corners rise at least: plastic shrinks while it cools
 SCRAPES_MM = 2.0
 OUTER = 0.75  # where corners are, share of the part's radius

@@ -36,21 +36,27 @@ class Backdrop:
         self._room, self._lamp = Canvas(camera), Canvas(camera)
         self._room.colour = _room(camera, room)
         self._draw_frame(stage)
-        self._sum, self._with_bed = Canvas(camera), Canvas(camera)
+        self._sum, self._with_resting = Canvas(camera), Canvas(camera)
         self._gains: Gains | None = None
-        self._bed_place: Floats | None = None
+        self._rests_at: Floats | None = None
 
-    def start(self, canvas: Canvas, stage: Stage, places: Places, gains: Gains) -> None:
-        """Fill a canvas with the backdrop and what the bed carries, under some light."""
+    def start(
+        self, canvas: Canvas, stage: Stage, places: Places, gains: Gains, resting: Carrier | None
+    ) -> None:
+        """Fill a canvas with the backdrop under some light, and with what a carrier that rests carries."""
         if self._gains is not gains:
-            self._gains, self._bed_place = gains, None
+            self._gains, self._rests_at = gains, None
             self._sum.colour = scaled(self._room.colour, gains.room) + scaled(self._lamp.colour, gains.lamp)
             self._sum.depth = self._room.depth
-        if self._bed_place is None or (self._bed_place != places.bed).any():
-            self._bed_place = places.bed
-            self._with_bed.become(self._sum)
-            stage.draw_thing(Carrier.BED, self._with_bed, places, gains)
-        canvas.become(self._with_bed)
+        if resting is None:
+            canvas.become(self._sum)
+            return
+        place = places.of(resting)
+        if self._rests_at is None or (self._rests_at != place).any():
+            self._rests_at = place
+            self._with_resting.become(self._sum)
+            stage.draw_thing(resting, self._with_resting, places, gains)
+        canvas.become(self._with_resting)
 
     def _draw_frame(self, stage: Stage) -> None:
         """The frame twice: once in the room's light, once in the lamp's."""
@@ -59,8 +65,8 @@ class Backdrop:
             return
         on, off = np.ones(3, np.float32), np.zeros(3, np.float32)
         thing = stage.things[Carrier.FRAME]
-        self._room.draw(thing.soup(Gains(on, off)), still)
-        self._lamp.draw(thing.soup(Gains(off, on)), still)
+        self._room.draw(thing.soup(Gains(on, off), still), still)
+        self._lamp.draw(thing.soup(Gains(off, on), still), still)
 
 
 def _room(camera: Camera, room: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.look import Look
-from ingest.simulate.render.camera import FAR_MM, NEAR_MM, Camera
+from ingest.simulate.render.camera import FAR_MM, NEAR_MM, Area, Camera
 from ingest.simulate.render.canvas import Canvas
 from ingest.simulate.render.footprints import CELLS
 from ingest.simulate.render.shading import Gains, Lit, Shader, scaled
@@ -19,6 +19,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.uint8]
 
 LIGHT_GRID = 24  # places to a side at which the bed's light is worked out
+NOWHERE = 2.0  # a depth behind all others
 THERE = 24  # light-map values above this are bed
 MIRRORS_THINGS = 0.45  # gloss from which on a bed mirrors more than the room's light
 MIRRORS_ENOUGH = 0.05  # of the light, in the bed's middle: from above nothing is seen in it
@@ -44,6 +45,8 @@ class Bed:
         self._room, self._fresnel_share = mirrored, np.repeat(fresnel, 3, axis=2)
         self._sheen = mirrored * fresnel
         self._gains: Gains | None = None
+        self._place: Floats | None = None
+        self._seen: tuple[Floats, Floats] = (self._sheen, self._sheen[..., 0])
         self._texture, self._shine, self._mirrored = _coded(albedo), self._sheen, self._room
 
     def start_mirror(self, mirror: Canvas, gains: Gains) -> None:
@@ -65,18 +68,26 @@ class Bed:
             return
         self._under(gains)
         rows, columns = area
-        shape = (columns.stop - columns.start, rows.stop - rows.start)
-        corner = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1.0]])
-        coded = self._warped(self._texture, corner @ self._to_canvas(len(self._texture), place), shape)
-        texture = cv2.LUT(coded, _DECODED)
+        corner, shape = _corner_of(area)
         flipped = np.ascontiguousarray(light[::-1])
         shade = self._warped(flipped, corner @ self._to_canvas(CELLS, place), shape)
-        depth = self._depths(rows, columns, height_mm)
-        seen = ((shade > THERE) & (depth < canvas.depth[rows, columns]) & (depth > 0)).astype(np.uint8)
-        cv2.multiply(texture, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), texture, 1 / 255, cv2.CV_32F)
-        cv2.add(texture, self._shining(rows, columns, mirror), texture)
-        cv2.copyTo(texture, seen, canvas.colour[rows, columns])
-        cv2.copyTo(depth, seen, canvas.depth[rows, columns])
+        texture, depth = self._at(area, place)
+        _, there = cv2.threshold(shade, THERE, 255, cv2.THRESH_BINARY)
+        seen = cv2.bitwise_and(there, cv2.compare(depth, canvas.depth[area], cv2.CMP_LT))
+        lit = cv2.multiply(texture, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), None, 1 / 255, cv2.CV_32F)
+        cv2.add(lit, self._shining(rows, columns, mirror), lit)
+        cv2.copyTo(lit, seen, canvas.colour[area])
+        cv2.copyTo(depth, seen, canvas.depth[area])
+
+    def _at(self, area: Area, place: Floats) -> tuple[Floats, Floats]:
+        """The texture's light and its depths in the bed's area; remembered while the bed stands still."""
+        if self._place is None or (self._place != place).any():
+            corner, shape = _corner_of(area)
+            coded = self._warped(self._texture, corner @ self._to_canvas(len(self._texture), place), shape)
+            depths = self._depths(*area, float(self._camera.eye[2] - place[2, 3]))
+            depths[depths <= 0] = NOWHERE  # behind the camera
+            self._place, self._seen = place, (np.asarray(cv2.LUT(coded, _DECODED), np.float32), depths)
+        return self._seen
 
     def _shining(self, rows: slice, columns: slice, mirror: Canvas | None) -> Floats:
         """Light that the bed mirrors, in a part of the canvas."""
@@ -111,24 +122,15 @@ class Bed:
         slope: Doubles = self._camera.axes.T[2] @ np.linalg.inv(self._camera.intrinsics)
         return slope
 
-    def _area(self, place: Floats) -> tuple[slice, slice] | None:
+    def _area(self, place: Floats) -> Area | None:
         """Rows and columns of the canvas that the bed may cover."""
-        width, height = self._camera.canvas
         x, y = self._size_mm
-        corners = np.array([[0, 0, 0], [x, 0, 0], [x, y, 0], [0, y, 0]]) + place[:3, 3]
-        pixels, ahead = self._camera.project(corners)
-        if ahead.min() < NEAR_MM:
-            return slice(0, height), slice(0, width)
-        low = np.clip(np.floor(pixels.min(axis=0)).astype(int), 0, (width, height))
-        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int), 0, (width, height))
-        if (high - low).min() < 1:
-            return None
-        return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+        return self._camera.area(np.array([[0, 0, 0], [x, 0, 0], [x, y, 0], [0, y, 0]]) + place[:3, 3])
 
     def _under(self, gains: Gains) -> None:
         if self._gains is gains:
             return
-        self._gains = gains
+        self._gains, self._place = gains, None
         self._texture = _coded(self._lit.under(gains))
         self._shine = scaled(self._sheen, gains.room)
         self._mirrored = scaled(self._room, gains.room)
@@ -173,6 +175,13 @@ class Bed:
         sizes = [float(np.linalg.norm(step)) / middle[2] for step in (right, down)]
         sigmas = [max(0.45 * (1 / max(size, 0.02) - 1), 0.0) + 0.01 for size in sizes]
         return np.asarray(cv2.GaussianBlur(albedo, (0, 0), sigmas[0], sigmaY=sigmas[1]), np.float32)
+
+
+def _corner_of(area: Area) -> tuple[Doubles, tuple[int, int]]:
+    """What takes canvas pixels to those of an area, [3, 3], and the area's width and height."""
+    rows, columns = area
+    corner = np.array([[1, 0, -columns.start], [0, 1, -rows.start], [0, 0, 1.0]])
+    return corner, (columns.stop - columns.start, rows.stop - rows.start)
 
 
 def _coded(light: Floats) -> Mask:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ingest.simulate.render.camera import Area
 from ingest.simulate.render.canvas import Canvas
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -22,15 +23,28 @@ def shows(way_px: tuple[float, float], least_px: float = LEAST_PX) -> bool:
     return float(np.hypot(*way_px)) >= least_px
 
 
-def smear(canvas: Canvas, before: Canvas, way_px: tuple[float, float]) -> None:
-    """Smear what was drawn on ``canvas`` since it was ``before`` along a way (right, down), canvas pixels."""
+def widened(area: Area | None, canvas: Canvas) -> Area:
+    """An area with room for smearing around it; all of a canvas for None."""
+    height, width = canvas.depth.shape
+    rows, columns = area or (slice(0, height), slice(0, width))
+    margin = MOST_PX + 2
+    wide = slice(max(columns.start - margin, 0), min(columns.stop + margin, width))
+    return slice(max(rows.start - margin, 0), min(rows.stop + margin, height)), wide
+
+
+def smear(canvas: Canvas, before: Canvas, way_px: tuple[float, float], within: Area) -> None:
+    """Smear what was drawn on ``canvas`` since it was ``before`` along a way (right, down), canvas pixels.
+
+    All that was drawn lies ``within`` an area with room around it.
+    """
     length = float(np.hypot(*way_px))
     way = np.array(way_px) * min(1.0, MOST_PX / length)
-    changed = canvas.depth != before.depth
+    changed = canvas.depth[within] != before.depth[within]
     area = _bounds(changed, round(min(length, MOST_PX)) + 2)
     if area is None:
         return
     mask = changed[area].astype(np.uint8)
+    area = _inner(within, area)
     own = np.asarray(cv2.bitwise_and(canvas.colour[area], canvas.colour[area], mask=mask), np.float32)
     moving = _along(own, way)
     share = _along(mask.astype(np.float32), way)
@@ -45,7 +59,7 @@ def softened(picture: Floats, sigma_px: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(picture, (size, size), sigma_px), np.float32)
 
 
-def _bounds(changed: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice] | None:
+def _bounds(changed: npt.NDArray[np.bool_], margin: int) -> Area | None:
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return None
@@ -53,6 +67,15 @@ def _bounds(changed: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice] 
     for hits, size in zip((rows, columns), changed.shape, strict=True):
         spans.append(slice(max(int(hits[0]) - margin, 0), min(int(hits[-1]) + margin + 1, size)))
     return spans[0], spans[1]
+
+
+def _inner(outer: Area, inner: Area) -> Area:
+    """An area of an area, as one of the whole."""
+    rows, columns = (
+        slice(own.start + whole.start, own.stop + whole.start)
+        for whole, own in zip(outer, inner, strict=True)
+    )
+    return rows, columns
 
 
 def _along(picture: Floats, way: npt.NDArray[np.float64]) -> Floats:

@@ -17,11 +17,13 @@ from ingest.simulate.render.segments import Segments, joined, merged
 from ingest.simulate.toolpath import Feature
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-Integers: TypeAlias = npt.NDArray[np.int32]
+Levels: TypeAlias = dict[int, tuple[float, float]]
+"""By part: its layer's top and that of the layer below, mm."""
 
-FRESH_LAYERS = 4  # of these every line is drawn …
-FEW_FRESH_LAYERS = 2  # … and of these where layers are lower than half a pixel
+FRESH_LAYERS = 3  # of these every line is drawn …
+FEW_FRESH_LAYERS = 1  # … and of these where layers are lower than half a pixel
 CHUNK_LINES = 512  # lines that are made into a block at once
+SMALL_CHUNK_LINES = 64  # … for as long as more may come
 USUAL_LAYER_MM = 0.2  # where a height cannot be told
 MOST_LAYER_MM = 0.7
 OUTSIDE = (
@@ -36,13 +38,23 @@ OUTSIDE = (
 
 
 class Layer:
-    """Lines laid one after the other with the same layer number: ``pieces`` and the blocks made of them."""
+    """Lines laid one after the other with the same layer number: ``pieces``, and a block of each."""
 
     def __init__(self, first: int) -> None:
         self.first = first
         self.pieces: list[Segments] = []
         self.blocks: list[Block] = []
         self.parts: set[int] = set()
+
+
+class Tail:
+    """Blocks of the last lines, from ``begin`` up to ``end``, which are not yet enough to be a chunk."""
+
+    def __init__(self, begin: int, parts: set[int], levels: Levels) -> None:
+        self.begin = self.end = begin
+        self.parts, self.levels = set(parts), dict(levels)
+        self.blocks: list[Block] = []
+        self.rest: tuple[int, list[Block]] = (begin, [])  # of lines from ``end`` on, up to the first
 
 
 class Body:
@@ -59,15 +71,16 @@ class Body:
         self._ribbons, self._group, self._coarse_mm = ribbons, group, coarse_mm
         self._heights = Heights(bed.bed_mm)
         self._layers: list[Layer] = []  # fresh ones, the last still growing
-        self._levels: dict[int, tuple[float, float]] = {}  # by part: its layer's top and the one's below
+        self._levels: Levels = {}
         self._drawn_mm: dict[int, float] = {}  # by part: up to where old layers are drawn
         self._walls: list[Block] = []
-        self._tops: Segments | None = None
-        self._tops_block: Block | None = None
+        self._tops: tuple[Segments, Floats] | None = None  # and how deep each lies, mm
         self._done = 0  # lines that are in blocks for good
-        self._growing: tuple[int, list[Block]] = (0, [])
+        self._tail = Tail(0, set(), {})
         self._changes: tuple[int, ...] = ()  # of filament, among the lines that are done
-        self._finished: Block | None = None  # all but what still grows
+        self._settled: list[Block] | None = None  # walls and tops of old layers …
+        self._fresh: list[Block] | None = None  # … of layers that are complete …
+        self._current: list[Block] | None = None  # … and of the last one
 
     def update(self, colours: Sequence[int]) -> None:
         """Take in what was laid since the last time; ``colours`` as in ``Moment``."""
@@ -80,19 +93,25 @@ class Body:
             if end is None:
                 break
             self._finish(slice(self._done, end), colours)
-        if self._growing[0] != count:
-            self._growing = (count, self._grow(slice(self._done, count), colours))
-        if self._finished is None and self._done:
-            self._finished = self._put_together()
+        self._grow(count, colours)
 
     def fits(self, deposit: Deposit, colours: Sequence[int]) -> bool:
         """Whether what was drawn so far is the beginning of this."""
-        began = tuple(count for count in colours if count < self._done)
-        return self.deposit is deposit and self._done <= deposit.count and began == self._changes
+        done = max(self._done, self._tail.end)
+        began = tuple(count for count in colours if count < done)
+        return self.deposit is deposit and done <= deposit.count and began == self._changes
 
-    def blocks(self) -> list[Block]:
-        """All that is to be drawn."""
-        return ([self._finished] if self._finished else []) + self._growing[1]
+    def blocks(self, tops: bool = True) -> list[Block]:
+        """All that is to be drawn; ``tops``: those of old layers too."""
+        if self._settled is None:
+            self._settled = self._old()
+        if self._fresh is None:
+            self._fresh = _as_one([block for layer in self._layers[:-1] for block in layer.blocks])
+        if self._current is None:
+            own = self._layers[-1].blocks if self._layers else []
+            self._current = _as_one(own + self._tail.blocks)
+        settled = self._settled if tops else self._settled[: len(self._walls)]
+        return settled + self._fresh + self._current + self._tail.rest[1]
 
     def placed(self, block: Block, poses: Mapping[int, Pose], warps_mm: Mapping[int, float]) -> Floats | None:
         """A block's vertices where parts have moved or warped, None where none of them has."""
@@ -110,13 +129,10 @@ class Body:
             vertices[rows] = own.reshape(-1, 4, 3)
         return vertices
 
-    def _put_together(self) -> Block | None:
-        if len(self._walls) > 1:
-            self._walls = [together(self._walls)]
-        fresh = [block for layer in self._layers for block in layer.blocks]
-        tops = [self._tops_block] if self._tops_block is not None else []
-        blocks = self._walls + tops + fresh
-        return together(blocks) if blocks else None
+    def _old(self) -> list[Block]:
+        """Walls, then tops of the layers that have settled."""
+        self._walls = _as_one(self._walls)
+        return self._walls + ([self._ribbons.tops(*self._tops)] if self._tops is not None else [])
 
     def _chunk_end(self, count: int) -> int | None:
         """Where the chunk that begins at the first loose line ends; None while it still may grow."""
@@ -128,61 +144,75 @@ class Body:
         return most if most == self._done + CHUNK_LINES else None
 
     def _begin_layer(self) -> None:
+        if self._layers:
+            self._complete_layer()
         self._layers.append(Layer(self._done))
+        self._tail = Tail(self._done, set(), self._levels)
+        self._fresh = self._current = None
         fresh = FRESH_LAYERS if self._group <= 2 else FEW_FRESH_LAYERS  # noqa: PLR2004
         while len(self._layers) > fresh + self._group:
             self._settle(self._layers[: self._group])
             del self._layers[: self._group]
 
+    def _complete_layer(self) -> None:
+        """Nothing more comes to the last layer: forget what it covers of the one below."""
+        for segments in self._layers[-1].pieces:
+            self._heights.add(segments)
+        for layer in self._layers[-2:-1]:
+            for i, (segments, block) in enumerate(zip(layer.pieces, layer.blocks, strict=True)):
+                walls = np.ones(len(block.part) - len(segments.part), bool)
+                layer.blocks[i] = block.only(np.concatenate([walls, ~self._heights.covers(segments)]))
+
     def _finish(self, lines: slice, colours: Sequence[int]) -> None:
         layer = self._layers[-1]
         segments = self._segments(lines, colours, layer.parts, self._levels)
         layer.pieces.append(segments)
-        layer.blocks += self._fresh(segments)
-        self._heights.add(segments)
+        layer.blocks.append(self._ribbons.both(segments, _upright(segments)))
         self.prints.add(segments)
-        self._done, self._finished = lines.stop, None
+        self._done, self._current = lines.stop, None
+        self._tail = Tail(lines.stop, layer.parts, self._levels)
         self._changes = tuple(count for count in colours if count < self._done)
 
-    def _grow(self, lines: slice, colours: Sequence[int]) -> list[Block]:
-        """Blocks of the lines that are not yet enough for a chunk."""
-        if lines.start == lines.stop:
-            return []
-        parts = set(self._layers[-1].parts)
-        return self._fresh(self._segments(lines, colours, parts, dict(self._levels)))
+    def _grow(self, count: int, colours: Sequence[int]) -> None:
+        """Blocks of the lines that are not yet enough for a chunk: small ones, made once, and the rest."""
+        tail = self._tail
+        while tail.end + SMALL_CHUNK_LINES <= count:
+            lines = slice(tail.end, tail.end + SMALL_CHUNK_LINES)
+            segments = self._segments(lines, colours, tail.parts, tail.levels)
+            tail.blocks.append(self._ribbons.both(segments, _upright(segments)))
+            tail.end, self._current = lines.stop, None
+            self._changes = tuple(change for change in colours if change < tail.end)
+        if tail.rest[0] != count:
+            lines = slice(tail.end, count)
+            segments = self._segments(lines, colours, set(tail.parts), dict(tail.levels))
+            tail.rest = (count, [self._ribbons.both(segments, _upright(segments))])
+        if tail.end == count:
+            tail.rest = (count, [])
 
-    def _segments(
-        self, lines: slice, colours: Sequence[int], begun: set[int], levels: dict[int, tuple[float, float]]
-    ) -> Segments:
+    def _segments(self, lines: slice, colours: Sequence[int], begun: set[int], levels: Levels) -> Segments:
         """Merged lines; ``begun`` (parts whose layer is known) and ``levels`` are brought up to date."""
         part, top = self.deposit.part[lines], self.deposit.end[lines, 2]
         for own in np.unique(part).tolist():
             if own not in begun:
                 begun.add(own)
                 levels[own] = (float(np.median(top[part == own])), levels.get(own, (0.0, 0.0))[0])
-        layer_mm = np.array([_height(levels[own]) for own in range(256) if own in levels], np.float32)
-        known = np.array([own for own in range(256) if own in levels])
+        known = sorted(levels)
+        layer_mm = np.array([_height(levels[own]) for own in known], np.float32)
         numbers = np.arange(lines.start, lines.stop)
         filament = np.searchsorted(np.array(colours, np.int64), numbers, side="right").astype(np.int32)
         filament = np.minimum(filament, self._ribbons.filaments - 1)
         return merged(self.deposit, lines, filament, layer_mm[np.searchsorted(known, part)], self._coarse_mm)
-
-    def _fresh(self, segments: Segments) -> list[Block]:
-        walls = segments.only(np.isin(segments.feature, (*OUTSIDE, Feature.INFILL)))
-        blocks = [self._ribbons.sides(walls, walls.height_mm), self._ribbons.tops(segments)]
-        return [block for block in blocks if len(block.part)]
 
     def _settle(self, layers: list[Layer]) -> None:
         """From now on draw the outer walls of these as one layer, and of the rest what nothing covers."""
         pieces = [segments for layer in layers for segments in layer.pieces]
         if not pieces:
             return
-        everything = joined(pieces)
         self._settle_walls(layers)
-        tops = everything if self._tops is None else joined([self._tops, everything])
-        self._tops = tops.only(~self._heights.covers(tops))
-        middles = (self._tops.begin + self._tops.end) * np.float32(0.5)
-        self._tops_block = self._ribbons.tops(self._tops, self._heights.depths_mm(middles))
+        tops = joined(pieces if self._tops is None else [self._tops[0], *pieces])
+        tops = tops.only(~self._heights.covers(tops))
+        middles = (tops.begin + tops.end) * np.float32(0.5)
+        self._tops, self._settled = (tops, self._heights.depths_mm(middles)), None
 
     def _settle_walls(self, layers: list[Layer]) -> None:
         seen: set[int] = set()
@@ -209,6 +239,18 @@ class Body:
             self._drawn_mm[part] = top
         filled = walls.height_mm / walls.layer_mm
         self._walls.append(self._ribbons.sides(walls, (reach * filled).astype(np.float32)))
+
+
+def _upright(segments: Segments) -> npt.NDArray[np.bool_]:
+    """Which segments' sides may be seen: not those within walls, nor of solid layers."""
+    upright: npt.NDArray[np.bool_] = np.isin(segments.feature, (*OUTSIDE, Feature.INFILL))
+    return upright
+
+
+def _as_one(blocks: list[Block]) -> list[Block]:
+    """At most one block of all."""
+    blocks = [block for block in blocks if len(block.part)]
+    return [together(blocks)] if blocks else []
 
 
 def _height(level: tuple[float, float]) -> float:

@@ -12,8 +12,10 @@ from ingest.simulate.look import Lens
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
+Area: TypeAlias = tuple[slice, slice]
+"""Rows and columns."""
 
-SUPERSAMPLING = 1.3  # canvas pixels to a pixel of the picture: what is thinner than a pixel still shows
+SUPERSAMPLING = 1.2  # canvas pixels to a pixel of the picture: what is thinner than a pixel still shows
 MOST_CANVAS = 2.0  # widths of the picture: a fisheye's canvas is drawn coarser rather than larger
 NEAR_MM = 12.0
 FAR_MM = 6_000.0
@@ -69,6 +71,17 @@ class Camera:
         flat = (pixels - np.array(self.canvas) / 2) / self.focal_px
         return _bent(flat, self.lens) * self.picture_focal_px + np.array(self.size) / 2, ahead
 
+    def area(self, points: npt.NDArray[np.floating]) -> Area | None:
+        """Rows and columns of the canvas that what lies between world points [n, 3] may cover, if any."""
+        pixels, ahead = self.project(points)
+        if ahead.min() < NEAR_MM:
+            return slice(0, self.canvas[1]), slice(0, self.canvas[0])
+        low = np.clip(np.floor(pixels.min(axis=0)).astype(int), 0, self.canvas)
+        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int), 0, self.canvas)
+        if (high - low).min() < 1:
+            return None
+        return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
     def homography(self, origin: Doubles, right: Doubles, up: Doubles) -> Doubles:
         """[3, 3]: takes (s, t, 1) of the plane ``origin + s * right + t * up`` (mm) to canvas pixels."""
         plane = np.column_stack([right, up, origin - self.eye])
@@ -100,6 +113,13 @@ class Camera:
 def depth_of(ahead: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Depth buffer values of distances along the view: 0 at ``NEAR_MM``, 1 at ``FAR_MM``."""
     return FAR_MM / (FAR_MM - NEAR_MM) * (1.0 - NEAR_MM / ahead)
+
+
+def box_of(low: npt.NDArray[np.floating], high: npt.NDArray[np.floating]) -> Floats:
+    """[8, 3]: the corners of a box."""
+    return (
+        np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float32) * (high - low) + low
+    )
 
 
 def _axes(lens: Lens) -> Doubles:

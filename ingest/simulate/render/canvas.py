@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulate.render.camera import FAR_MM, NEAR_MM, Camera
+from ingest.simulate.render.camera import FAR_MM, NEAR_MM, Area, Camera
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Faces: TypeAlias = npt.NDArray[np.int32]
@@ -23,15 +23,20 @@ def _settings(culling: int) -> cv2.TriangleRasterizeSettings:
 
 
 ONE_SIDED = _settings(cv2.RASTERIZE_CULLING_CW)
+TURNED = _settings(cv2.RASTERIZE_CULLING_CCW)  # upside down, what looked away looks here
 BOTH_SIDED = _settings(cv2.RASTERIZE_CULLING_NONE)
 
 
 class Soup(NamedTuple):
-    """Triangles as they are drawn: ``vertices`` and their ``colours`` [n, 3], ``faces`` [m, 3]."""
+    """Triangles as they are drawn: ``vertices`` and their ``colours`` [n, 3], ``faces`` [m, 3].
+
+    ``bounds`` [2, 3]: least and most of the vertices' coordinates, where somebody knows them.
+    """
 
     vertices: Floats
     faces: Faces
     colours: Floats
+    bounds: Floats | None = None
 
 
 class Canvas:
@@ -50,10 +55,11 @@ class Canvas:
             self._companion = Canvas(self.camera)
         return self._companion
 
-    def become(self, other: Canvas) -> None:
-        """Take another canvas's content."""
-        np.copyto(self.colour, other.colour)
-        np.copyto(self.depth, other.depth)
+    def become(self, other: Canvas, area: Area | None = None) -> None:
+        """Take another canvas's content, all or that of an area."""
+        here = area or (slice(None), slice(None))
+        np.copyto(self.colour[here], other.colour[here])
+        np.copyto(self.depth[here], other.depth[here])
 
     def draw(self, soup: Soup, place: Floats, both_sides: bool = False) -> None:
         """Draw triangles whose coordinates ``place`` [4, 4] takes to the world."""
@@ -70,7 +76,7 @@ class Canvas:
             self.camera.fov_y,
             NEAR_MM,
             FAR_MM,
-            BOTH_SIDED if both_sides else ONE_SIDED,
+            BOTH_SIDED if both_sides else (TURNED if place[2, 2] < 0 else ONE_SIDED),
         )
 
 
@@ -81,41 +87,43 @@ def moved(x_mm: float, y_mm: float, z_mm: float) -> Floats:
     return matrix
 
 
+def _reaches_the_lens(soup: Soup, row: Floats) -> bool:
+    """Whether anything lies before the near plane; ``row`` is the third of the matrix to the camera."""
+    if soup.bounds is not None:
+        furthest = np.where(row[:3] > 0, soup.bounds[1], soup.bounds[0])
+        if -float(furthest @ row[:3] + row[3]) > NEAR_MM:
+            return False
+    return -float((soup.vertices @ row[:3]).max() + row[3]) <= NEAR_MM
+
+
 def _before_the_lens(soup: Soup, matrix: Floats) -> tuple[Soup, Floats]:
     """Cut off what reaches behind the lens: the rasterizer cannot."""
-    ahead = -(soup.vertices @ matrix[2, :3] + matrix[2, 3])
-    if ahead.min() > NEAR_MM:
+    if not _reaches_the_lens(soup, matrix[2]):
         return soup, matrix
-    near = ahead[soup.faces] <= NEAR_MM
+    near = (-(soup.vertices @ matrix[2, :3] + matrix[2, 3]) <= NEAR_MM)[soup.faces]
     whole = soup.faces[~near.any(axis=1)]
     cut = soup.faces[near.any(axis=1) & ~near.all(axis=1)]
+    if not len(cut):
+        return soup._replace(faces=np.ascontiguousarray(whole)), matrix
     seen = (soup.vertices @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
-    vertices, colours, faces = [seen], [soup.colours], [whole]
-    count = len(seen)
-    for face in cut:
-        places, shades = _clipped(seen[face], soup.colours[face])
-        if len(places) < 3:  # noqa: PLR2004
-            continue
-        vertices.append(places)
-        colours.append(shades)
-        faces.append(
-            np.array([[count, count + i, count + i + 1] for i in range(1, len(places) - 1)], np.int32)
-        )
-        count += len(places)
-    clipped = Soup(np.concatenate(vertices), np.concatenate(faces), np.concatenate(colours))
-    return clipped, np.eye(4, dtype=np.float32)
+    pieces = _clipped(np.concatenate([seen, soup.colours], axis=1)[cut]).reshape(-1, 6)
+    faces = np.arange(len(seen), len(seen) + len(pieces), dtype=np.int32).reshape(-1, 3)
+    vertices, colours = np.concatenate([seen, pieces[:, :3]]), np.concatenate([soup.colours, pieces[:, 3:]])
+    return Soup(vertices, np.concatenate([whole, faces]), colours), np.eye(4, dtype=np.float32)
 
 
-def _clipped(corners: Floats, colours: Floats) -> tuple[Floats, Floats]:
-    """The part of one triangle before the near plane: three or four corners in order, and their colours."""
-    both = np.hstack([corners, colours])
-    ahead = -corners[:, 2] - NEAR_MM * 1.001
-    kept: list[Floats] = []
-    for i, j in ((0, 1), (1, 2), (2, 0)):
-        if ahead[i] > 0:
-            kept.append(both[i])
-        if (ahead[i] > 0) != (ahead[j] > 0):
-            share = ahead[i] / (ahead[i] - ahead[j])
-            kept.append(both[i] + share * (both[j] - both[i]))
-    polygon = np.array(kept, np.float32).reshape(-1, 6)
-    return np.ascontiguousarray(polygon[:, :3]), np.ascontiguousarray(polygon[:, 3:])
+def _clipped(triangles: Floats) -> Floats:
+    """What of triangles [n, 3, 6] (places before the camera, colours) is not too near: [m, 3, 6]."""
+    ahead = -triangles[..., 2] - NEAR_MM * 1.001
+    seen = ahead > 0
+    alone = np.where(seen.sum(axis=1) == 1, seen.argmax(axis=1), seen.argmin(axis=1))
+    order = (alone[:, None] + np.arange(3)) % 3
+    triangles = np.take_along_axis(triangles, order[..., None], axis=1)
+    ahead = np.take_along_axis(ahead, order, axis=1)
+    share = ahead[:, :1] / (ahead[:, :1] - ahead[:, 1:])
+    borders = triangles[:, :1] + share[..., None] * (triangles[:, 1:] - triangles[:, :1])
+    one, two = seen.sum(axis=1) == 1, seen.sum(axis=1) == 2  # noqa: PLR2004
+    tips = np.concatenate([triangles[one, :1], borders[one]], axis=1)
+    left = np.stack([borders[two, 0], triangles[two, 1], triangles[two, 2]], axis=1)
+    right = np.stack([borders[two, 0], triangles[two, 2], borders[two, 1]], axis=1)
+    return np.concatenate([tips, left, right]).astype(np.float32)

@@ -33,9 +33,11 @@ class Footprints:
         self._shadows: dict[int, Mask] = {}
         self._contacts: dict[int, Mask] = {}
         self._extents: dict[int, Floats] = {}  # least and most of x, y, z: [2, 3]
+        self.changes = 0  # how often something was added
 
     def add(self, segments: Segments) -> None:
         """Note segments that were laid."""
+        self.changes += 1
         for part in np.unique(segments.part).tolist():
             own = segments.only(segments.part == part)
             self._stretch(part, own)

@@ -13,10 +13,15 @@ from ingest.simulate.render.segments import Segments
 Floats: TypeAlias = npt.NDArray[np.float32]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-CELL_MM = 2.0
+CELL_MM = 0.5  # about a line's width
+COARSE_CELLS = 4  # … and of what tells how deep a place lies, which looks over gaps between lines
+AROUND_CELLS = 5  # coarse ones, across, that a place's surroundings are
 MARGIN_MM = 30.0  # around the bed, where lines may still lie
-COVERED_LAYERS = 3.0  # so much filament above hides a line
-_SHARES = np.array([0.08, 0.5, 0.92], np.float32)  # where along a line we look
+COVERED_LAYERS = 0.5  # so much higher filament hides a line that it lies on …
+WIDELY_COVERED_LAYERS = 3.0  # … or that is in the same coarse cells
+LEVELS_PER_MM = 20  # lines are drawn together that are as high as each other to this
+_SHARES = np.array([0.08, 0.3, 0.5, 0.7, 0.92], np.float32)  # where along a line we look
+_BITS = 3  # of a cell's fraction, that lines are drawn with
 
 
 class Heights:
@@ -27,31 +32,42 @@ class Heights:
         self._top: Floats = np.zeros(self._shape, np.float32)
 
     def add(self, segments: Segments) -> None:
-        """Note segments that were laid."""
-        lengths = np.linalg.norm(segments.end - segments.begin, axis=1)
-        steps = np.maximum(np.ceil(lengths / (CELL_MM * 0.7)).astype(np.int64), 1)
-        which = np.repeat(np.arange(len(steps)), steps)
-        ordinal = np.arange(len(which)) - np.repeat(np.cumsum(steps) - steps, steps)
-        share = ((ordinal + 0.5) / steps[which]).astype(np.float32)[:, None]
-        points = segments.begin[which] * (1 - share) + segments.end[which] * share
-        np.maximum.at(self._top, self._cells(points), points[:, 2])
+        """Note segments that were laid, each over those before it."""
+        if not len(segments.part):
+            return
+        ends = np.stack([segments.begin[:, :2], segments.end[:, :2]], axis=1)
+        lines = np.rint(((ends + MARGIN_MM) / CELL_MM - 0.5) * 2**_BITS).astype(np.int32)
+        levels = np.rint(np.maximum(segments.begin[:, 2], segments.end[:, 2]) * LEVELS_PER_MM).astype(
+            np.int64
+        )
+        for level in np.unique(levels).tolist():
+            own = list(lines[levels == level])
+            cv2.polylines(self._top, own, False, level / LEVELS_PER_MM, 1, cv2.LINE_8, _BITS)
 
     def covers(self, segments: Segments) -> Flags:
-        """Which segments are hidden from above all along."""
-        covered = np.ones(len(segments.begin), bool)
+        """Which segments are hidden from above all along: by a line on them, or by much around them."""
+        close, wide = (np.ones(len(segments.part), bool) for _ in range(2))
+        coarse = self._coarse()
         for share in _SHARES:
             points = segments.begin * (1 - share) + segments.end * share
-            over = self._top[self._cells(points)] - points[:, 2]
-            covered &= over > COVERED_LAYERS * segments.layer_mm
-        return covered
+            over = self._top[self._cells(points, CELL_MM)] - points[:, 2]
+            close &= over > COVERED_LAYERS * segments.layer_mm
+            over = coarse[self._cells(points, COARSE_CELLS * CELL_MM)] - points[:, 2]
+            wide &= over > WIDELY_COVERED_LAYERS * segments.layer_mm
+        return close | wide
 
     def depths_mm(self, points: Floats) -> Floats:
         """By how much the surroundings of points [n, 3] rise above them, [n] mm, 0 at least."""
-        around = cv2.blur(self._top, (5, 5))
-        depths: Floats = np.maximum(around[self._cells(points)] - points[:, 2], 0.0)
+        around = cv2.blur(self._coarse(), (AROUND_CELLS, AROUND_CELLS))
+        depths: Floats = np.maximum(around[self._cells(points, COARSE_CELLS * CELL_MM)] - points[:, 2], 0.0)
         return depths
 
-    def _cells(self, points: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        cells = ((points[:, :2] + MARGIN_MM) / CELL_MM).astype(np.int64)
-        rows = np.clip(cells[:, 1], 0, self._shape[0] - 1)
-        return rows, np.clip(cells[:, 0], 0, self._shape[1] - 1)
+    def _coarse(self) -> Floats:
+        """The highest filament in coarse cells."""
+        highest = cv2.dilate(self._top, np.ones((COARSE_CELLS, COARSE_CELLS), np.uint8), anchor=(0, 0))
+        return np.ascontiguousarray(highest[::COARSE_CELLS, ::COARSE_CELLS])
+
+    def _cells(self, points: Floats, cell_mm: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        cells = ((points[:, :2] + MARGIN_MM) / cell_mm).astype(np.int64)
+        rows, columns = (int((size - 1) * CELL_MM / cell_mm) for size in self._shape)
+        return np.clip(cells[:, 1], 0, rows), np.clip(cells[:, 0], 0, columns)

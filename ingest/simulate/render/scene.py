@@ -17,8 +17,8 @@ from ingest.simulate.looks.visitors import draw_visitor
 from ingest.simulate.mesh import Carrier, Mesh
 from ingest.simulate.moment import Light, Moment, View, Visitor
 from ingest.simulate.render.backdrop import Backdrop
-from ingest.simulate.render.blurring import LEAST_LARGE_PX, LEAST_PX, shows, smear, softened
-from ingest.simulate.render.camera import Camera, Nudge
+from ingest.simulate.render.blurring import LEAST_LARGE_PX, LEAST_PX, shows, smear, softened, widened
+from ingest.simulate.render.camera import Area, Camera, Nudge
 from ingest.simulate.render.canvas import Canvas
 from ingest.simulate.render.sensor import Picture, WebCamera
 from ingest.simulate.render.shading import Gains, gains_of
@@ -31,7 +31,7 @@ Way: TypeAlias = tuple[float, float, float]
 
 STEPS_PER_DEGREE = 20  # poses are told apart by a twentieth of a degree
 MOST_POSES = 6  # backdrops that are kept
-BRIGHTEST = np.float32(1.25)  # linear light: edges of much brighter things could not be smoothed
+BRIGHTEST = 1.25  # linear light: edges of much brighter things could not be smoothed
 STAIRS_PX = 0.5  # blur that takes the stairs off edges, standard deviation in pixels of the picture
 INSTANTS_PER_S = 1_000  # of the clock that chooses the noise
 USUAL_VIEW = View()
@@ -108,7 +108,7 @@ class Scene:
         camera = canvas.camera
         scale = camera.focal_px / camera.picture_focal_px
         sigma = float(np.hypot(self._web_camera.lens_blur_px * scale, STAIRS_PX * scale))
-        np.minimum(canvas.colour, BRIGHTEST, out=canvas.colour)
+        cv2.threshold(canvas.colour, BRIGHTEST, 0.0, cv2.THRESH_TRUNC, canvas.colour)
         soft = softened(canvas.colour, sigma)
         seen = cv2.remap(soft, *camera.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         light = np.asarray(seen, np.float32)
@@ -121,8 +121,18 @@ class Scene:
         backdrop, stage = self._prepared(moment)
         gains, places = self._gains_of(moment.light), places_of(self.look, moment.nozzle)
         canvas = self._canvas_of(backdrop.camera, "picture")
-        backdrop.start(canvas, stage, places, gains)
-        head_way, gantry_way, bed_way = self._ways(moment, still)
+        middle = np.array([stage.shader.middle], np.float64)
+        tip = places.head[None, :3, 3].astype(np.float64)
+        head_px, gantry_px, bed_px = (
+            self._way_px(canvas.camera, *moved)
+            for moved in zip((tip, tip, middle), self._ways(moment, still), strict=True)
+        )
+        slinger = self.look.printer.kinematics is Kinematics.BED_SLINGER
+        smears = shows(gantry_px, LEAST_LARGE_PX) or shows(bed_px, LEAST_LARGE_PX)
+        resting = Carrier.GANTRY if slinger else Carrier.BED
+        backdrop.start(canvas, stage, places, gains, None if slinger and smears else resting)
+        if slinger:
+            stage.draw_thing(Carrier.BED, canvas, places, gains)
 
         def bed() -> None:
             mirror = self._mirror(moment, places, gains)
@@ -131,7 +141,8 @@ class Scene:
             stage.draw_strands(canvas, moment, places, gains)
 
         def gantry() -> None:
-            stage.draw_thing(Carrier.GANTRY, canvas, places, gains)
+            if smears or not slinger:
+                stage.draw_thing(Carrier.GANTRY, canvas, places, gains)
             if self.look.printer.kinematics is Kinematics.DELTA:
                 stage.draw_arms(canvas, moment.nozzle, gains)
 
@@ -139,11 +150,10 @@ class Scene:
             stage.draw_thing(Carrier.HEAD, canvas, places, gains)
             stage.draw_hanging(canvas, moment, places, gains)
 
-        middle = np.array([stage.shader.middle], np.float64)
-        tip = places.head[None, :3, 3].astype(np.float64)
-        self._smeared(canvas, bed, middle, bed_way, LEAST_LARGE_PX)
-        self._smeared(canvas, gantry, tip, gantry_way, LEAST_LARGE_PX)
-        self._smeared(canvas, head, tip, head_way)
+        self._smeared(canvas, bed, bed_px, LEAST_LARGE_PX)
+        self._smeared(canvas, gantry, gantry_px, LEAST_LARGE_PX)
+        area = stage.head_area(moment, places, canvas.camera) if shows(head_px) else None
+        self._smeared(canvas, head, head_px, area=area)
         return canvas
 
     def _mirror(self, moment: Moment, places: Places, gains: Gains) -> Canvas | None:
@@ -160,20 +170,24 @@ class Scene:
         self,
         canvas: Canvas,
         paint: Callable[[], None],
-        place: npt.NDArray[np.float64],
-        way: Way,
+        way_px: tuple[float, float],
         least_px: float = LEAST_PX,
+        area: Area | None = None,
     ) -> None:
-        """Paint something that moves a way (mm) while the shutter is open."""
-        (begin, end), _ = canvas.camera.project(np.concatenate([place, place + np.array(way)]))
-        way_px = (float(end[0] - begin[0]), float(end[1] - begin[1]))
+        """Paint something that moves a way while the shutter is open; ``area``: nowhere else, if known."""
         if not shows(way_px, least_px):
             paint()
             return
         before = self._canvas_of(canvas.camera, "before")
-        before.become(canvas)
+        area = widened(area, canvas)
+        before.become(canvas, area)
         paint()
-        smear(canvas, before, way_px)
+        smear(canvas, before, way_px, area)
+
+    def _way_px(self, camera: Camera, place: npt.NDArray[np.float64], way: Way) -> tuple[float, float]:
+        """How far (right, down) on the canvas something at a place [1, 3] goes on a way, mm."""
+        (begin, end), _ = camera.project(np.concatenate([place, place + np.array(way)]))
+        return float(end[0] - begin[0]), float(end[1] - begin[1])
 
     def _ways(self, moment: Moment, still: bool) -> tuple[Way, Way, Way]:
         """How far head, gantry and bed move while the shutter is open, mm in the world."""

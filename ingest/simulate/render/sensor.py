@@ -19,7 +19,7 @@ USUAL_WIDTH = 320  # that blurs are given for
 WANTED_MEAN = 0.20  # linear light that an auto exposure aims at
 MOST_GAIN, LEAST_GAIN = 6.0, 0.25
 LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # of blue, green, red (ITU-R BT.601)
-TONES = 4_096  # steps of the tone curve
+TONES = 65_536  # steps of the tone curve: as many as OpenCV looks up at once
 HIGHEST = 3.0  # linear light at which the curve has long been white
 SHOULDER = 0.75  # display level above which highlights are squeezed
 GLARE = 0.07  # light that strays in the lens, of the picture's own
@@ -98,9 +98,8 @@ class WebCamera:
     def _developed(self, light: Floats, gain: float, infrared: bool) -> Floats:
         """Linear light -> display levels 0..255, float32."""
         mix = self._colours(infrared) * np.float32(gain * (TONES - 1) / HIGHEST)
-        steps = cv2.multiply(cv2.transform(light, mix), self._falloff)
-        index = np.clip(steps, 0, TONES - 1).astype(np.uint16)
-        return np.take(self._tones, index)
+        steps = cv2.multiply(cv2.transform(light, mix), self._falloff, None, 1.0, cv2.CV_16U)
+        return np.asarray(cv2.LUT(steps, self._tones), np.float32)
 
     def _colours(self, infrared: bool) -> Floats:
         """[3, 3]: white balance and saturation; grey in infrared."""
@@ -120,17 +119,11 @@ class WebCamera:
     def _noisy(self, levels: Floats, strength: float, infrared: bool, rng: np.random.Generator) -> Picture:
         bank = self._noise[int(rng.integers(NOISE_PICTURES))]
         rows, columns = (int(rng.integers(size)) for size in levels.shape[:2])
-        noise = _rolled(bank, rows, columns)
+        height, width = levels.shape[:2]
+        noise = bank[rows : rows + height, columns : columns + width]
         if infrared:
             noise = np.repeat(noise[..., 1:2], 3, axis=2)
-        noisy = cv2.scaleAdd(noise, strength, levels)
-        return np.asarray(cv2.convertScaleAbs(np.maximum(noisy, 0.0, out=noisy)), np.uint8)
-
-
-def _rolled(bank: Floats, rows: int, columns: int) -> Floats:
-    """A window of a noise picture that was drawn twice as wide and high as needed … by repetition."""
-    height, width = bank.shape[0] // 2, bank.shape[1] // 2
-    return np.ascontiguousarray(bank[rows : rows + height, columns : columns + width])
+        return np.asarray(cv2.addWeighted(levels, 1.0, noise, strength, 0.0, None, cv2.CV_8U), np.uint8)
 
 
 def _noise(rng: np.random.Generator, sensor: Sensor) -> Floats:

@@ -37,17 +37,29 @@ class Shadows:
         carriers = [carrier for carrier in (Carrier.HEAD, Carrier.GANTRY) if carrier in things]
         self._hulls = {carrier: self._hull(things[carrier].vertices) for carrier in carriers}
         self._shape = _bed_shape(look.printer.round_bed)
+        nothing = np.zeros((CELLS, CELLS), np.uint8)
+        self._known: tuple[tuple[Footprints, int] | None, tuple[Mask, Mask]] = (None, (nothing, nothing))
 
     def light(self, prints: Footprints, nozzle: Position, poses: Mapping[int, Pose], infrared: bool) -> Mask:
         """[CELLS, CELLS], row 0 in front: 255 in full light, ``OUTSIDE`` beside the bed."""
-        loss = cv2.blur(prints.contact(poses), (CONTACT_CELLS, CONTACT_CELLS)).astype(np.float32) * CONTACT
+        contact, standing = self._of_prints(prints, poses)
+        loss: cv2.typing.MatLike = contact
         if not infrared:
-            standing = cv2.blur(prints.shadow(poses), (SHARP_CELLS, SHARP_CELLS))
             hanging = cv2.blur(self._hanging(nozzle), (SOFT_CELLS, SOFT_CELLS))
-            cast = cv2.max(standing, hanging).astype(np.float32) * self._strength
-            loss = np.maximum(loss, cast) + 0.3 * np.minimum(loss, cast)
-        light = np.clip(255.0 - loss, LEAST, 255.0).astype(np.uint8)
-        return np.asarray(cv2.bitwise_and(light, self._shape), np.uint8)
+            cast = cv2.convertScaleAbs(cv2.max(standing, hanging), alpha=self._strength)
+            loss = cv2.addWeighted(cv2.max(contact, cast), 1.0, cv2.min(contact, cast), 0.3, 0.0)
+        _, loss = cv2.threshold(loss, 255 - LEAST, 0, cv2.THRESH_TRUNC)
+        return np.asarray(cv2.bitwise_and(cv2.bitwise_not(loss), self._shape), np.uint8)
+
+    def _of_prints(self, prints: Footprints, poses: Mapping[int, Pose]) -> tuple[Mask, Mask]:
+        """Loss of light beside parts' feet, and their shadows; remembered while no part moves or grows."""
+        key = (prints, prints.changes)
+        if poses or self._known[0] != key:
+            contact = cv2.blur(prints.contact(poses), (CONTACT_CELLS, CONTACT_CELLS))
+            loss = np.asarray(cv2.convertScaleAbs(contact, alpha=CONTACT), np.uint8)
+            standing = np.asarray(cv2.blur(prints.shadow(poses), (SHARP_CELLS, SHARP_CELLS)), np.uint8)
+            self._known = (None if poses else key), (loss, standing)
+        return self._known[1]
 
     def _hull(self, vertices: Floats) -> Floats:
         low = vertices[vertices[:, 2] < max(HIGHEST_MM, float(vertices[:, 2].min()) + 10.0)]

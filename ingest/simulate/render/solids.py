@@ -8,19 +8,24 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulate.look import Kinematics, Look
+from ingest.simulate.look import Kinematics, Look, Printer
 from ingest.simulate.mesh import Carrier, Mesh
-from ingest.simulate.render.camera import NEAR_MM, Camera
+from ingest.simulate.render.camera import NEAR_MM, Camera, box_of
 from ingest.simulate.render.canvas import Soup, moved
 from ingest.simulate.render.shading import Gains, Lit, Shader
 from ingest.simulate.toolpath import Position
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Doubles: TypeAlias = npt.NDArray[np.float64]
 
 USUAL_Z_MM = 25.0  # where things that move up and down are shaded
 MANY_PX = 600  # canvas pixels around a triangle that are worth two triangles instead
 LITTLE = 0.22  # of them covered
 MOST_HALVINGS = 7
+BEYOND_MM = 30.0  # beside the bed where the nozzle goes at times
+HIGHEST_MM = 350.0
+LEAST_FACING_MM = 0.01
+PLATE_EDGE_MM = 2.0  # nearer to it nothing counts as hidden
 OCCLUDED = 0.22  # how much darker the low end of a thing is than its top: light comes from above
 
 
@@ -62,9 +67,21 @@ def places_of(look: Look, nozzle: Position) -> Places:
 
 
 class Thing:
-    """All triangles of one carrier, each with corners of its own so that edges stay hard."""
+    """All triangles of one carrier, each with corners of its own so that edges stay hard.
 
-    def __init__(self, meshes: Sequence[Mesh], shader: Shader, camera: Camera, usual: Floats) -> None:
+    ``usual`` [4, 4]: where it is shaded; ``reach`` [n, 3]: corners of the region where it usually goes.
+    Triangles that look away or are under the ``plate`` from all over there are not drawn.
+    """
+
+    def __init__(
+        self,
+        meshes: Sequence[Mesh],
+        shader: Shader,
+        camera: Camera,
+        usual: Floats,
+        reach: Floats,
+        plate: Printer | None = None,
+    ) -> None:
         corners = np.concatenate([mesh.vertices[mesh.faces] for mesh in meshes])
         occlusion = np.concatenate([_occlusion(mesh) for mesh in meshes])
         colours = np.concatenate([mesh.colours for mesh in meshes])
@@ -77,14 +94,33 @@ class Thing:
         lit = shader.shade(world, self._normals(), albedo, np.repeat(gloss[which], 3))
         shade = occlusion.reshape(-1, 1)
         self._lit = Lit(lit.room * shade, lit.lamp * (0.5 + 0.5 * shade))
+        self._bounds = np.stack([self.vertices.min(axis=0), self.vertices.max(axis=0)])
+        self.corners = box_of(*self._bounds)
+        self._reach = (reach.min(axis=0), reach.max(axis=0))
+        seen = self._may_be_seen(camera.eye - reach)
+        if plate is not None:
+            seen &= ~_under(plate, self.vertices, camera.eye - reach).reshape(-1, 3).all(axis=1)
+        self._seen = np.flatnonzero(np.repeat(seen, 3))
         self._gains: Gains | None = None
-        self._colours: Floats = lit.room
+        self._whole = self._front = Soup(self.vertices, self.faces, lit.room, self._bounds)
 
-    def soup(self, gains: Gains) -> Soup:
-        """The triangles under some light."""
+    def soup(self, gains: Gains, place: Floats) -> Soup:
+        """The triangles under some light; without those that nobody can see where the thing usually goes."""
         if self._gains is not gains:
-            self._gains, self._colours = gains, self._lit.under(gains)
-        return Soup(self.vertices, self.faces, self._colours)
+            self._gains, colours = gains, self._lit.under(gains)
+            self._whole = Soup(self.vertices, self.faces, colours, self._bounds)
+            faces, seen = self.faces[: len(self._seen) // 3], self._seen
+            self._front = Soup(self.vertices[seen], faces, colours[seen], self._bounds)
+        low, high = self._reach
+        usual = place[2, 2] > 0 and (place[:3, 3] >= low).all() and (place[:3, 3] <= high).all()
+        return self._front if usual else self._whole
+
+    def _may_be_seen(self, eyes: Doubles) -> npt.NDArray[np.bool_]:
+        """[m]: which triangles look towards any of the eyes [n, 3], or to a place between them."""
+        normals = self._normals()[::3].astype(np.float64)
+        offsets = np.einsum("ij,ij->i", normals, self.vertices[::3])
+        seen: npt.NDArray[np.bool_] = (normals @ eyes.T > offsets[:, None] - LEAST_FACING_MM).any(axis=1)
+        return seen
 
     def _normals(self) -> Floats:
         a, b, c = (self.vertices[corner::3] for corner in range(3))
@@ -97,13 +133,36 @@ def things_of(meshes: Sequence[Mesh], look: Look, shader: Shader, camera: Camera
     """What each carrier carries; carriers that carry nothing are left out."""
     width, depth = look.printer.bed_mm
     usual = places_of(look, Position(width / 2, depth / 2, USUAL_Z_MM, 0.0))
+    nozzles = box_of(
+        np.array([-BEYOND_MM, -BEYOND_MM, 0.0]), np.array([width, depth, HIGHEST_MM]) + BEYOND_MM
+    )
+    reached = [places_of(look, Position(x, y, z, 0.0)) for x, y, z in nozzles.tolist()]
     groups = {carrier: [mesh for mesh in meshes if mesh.carrier is carrier] for carrier in Carrier}
     groups[Carrier.BED] = [
         _without(mesh, _below_the_plate(mesh, look.printer.bed_mm)) for mesh in groups[Carrier.BED]
     ]
-    return {
-        carrier: Thing(group, shader, camera, usual.of(carrier)) for carrier, group in groups.items() if group
-    }
+    things = {}
+    for carrier, group in groups.items():
+        if group:
+            reach = np.array([places.of(carrier)[:3, 3] for places in reached], np.float32)
+            plate = look.printer if carrier is Carrier.BED else None
+            things[carrier] = Thing(group, shader, camera, usual.of(carrier), reach, plate)
+    return things
+
+
+def _under(plate: Printer, vertices: Floats, eyes: Doubles) -> npt.NDArray[np.bool_]:
+    """Which vertices [n, 3] the plate hides from all eyes [m, 3]; all in the bed's coordinates."""
+    hidden: npt.NDArray[np.bool_] = vertices[:, 2] < -PLATE_EDGE_MM
+    size = np.array(plate.bed_mm)
+    for eye in eyes:
+        above = max(float(eye[2]), PLATE_EDGE_MM)
+        share = vertices[:, 2:] / (vertices[:, 2:] - above)
+        through = np.abs(vertices[:, :2] + (eye[:2] - vertices[:, :2]) * share - size / 2)
+        inside = (through < size / 2 - PLATE_EDGE_MM).all(axis=1)
+        if plate.round_bed:
+            inside = np.linalg.norm(through, axis=1) < size[0] / 2 - 2 * PLATE_EDGE_MM
+        hidden = hidden & inside & bool(eye[2] > PLATE_EDGE_MM)
+    return hidden
 
 
 def _occlusion(mesh: Mesh) -> Floats:

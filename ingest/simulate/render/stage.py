@@ -13,7 +13,7 @@ from ingest.simulate.mesh import Carrier, Mesh
 from ingest.simulate.moment import Moment
 from ingest.simulate.render.arms import arms
 from ingest.simulate.render.body import Body
-from ingest.simulate.render.camera import Camera
+from ingest.simulate.render.camera import Area, Camera, box_of
 from ingest.simulate.render.canvas import Canvas, Soup, moved
 from ingest.simulate.render.footprints import Footprints
 from ingest.simulate.render.ribbons import Ribbons
@@ -23,10 +23,12 @@ from ingest.simulate.render.solids import Places, things_of, upside_down
 from ingest.simulate.render.strands import SOLID, Strands, draw, lump
 from ingest.simulate.toolpath import Position
 
-LEAST_LAYER_PX = 1.1  # canvas pixels: lower layers are drawn several as one
+LEAST_LAYER_PX = 1.5  # canvas pixels: lower layers are drawn several as one
 MOST_GROUP = 12
-SEGMENT_PX = 5.5  # canvas pixels: the shortest piece of a wall
+SEGMENT_PX = 7.0  # canvas pixels: the shortest piece of a wall
 USUAL_LAYER_MM = 0.2
+HANGING_MM = 2.0  # more than a hanging strand is thick
+MOST_LUMP = 2.0  # radii that an uneven lump reaches out
 
 
 class Stage:
@@ -55,10 +57,12 @@ class Stage:
         prints = self.body(moment).prints
         return self.shadows.light(prints, moment.nozzle, moment.poses, self.shader.infrared)
 
-    def draw_part(self, canvas: Canvas, moment: Moment, places: Places, gains: Gains) -> None:
-        """Draw what was printed."""
+    def draw_part(
+        self, canvas: Canvas, moment: Moment, places: Places, gains: Gains, tops: bool = True
+    ) -> None:
+        """Draw what was printed; ``tops``: those of old layers too."""
         body = self.body(moment)
-        for block in body.blocks():
+        for block in body.blocks(tops):
             vertices = body.placed(block, moment.poses, moment.warps_mm)
             canvas.draw(block.soup(gains, vertices), places.bed, both_sides=True)
 
@@ -73,18 +77,27 @@ class Stage:
         """Draw a delta's arms."""
         canvas.draw(arms(self.look, nozzle, self.shader, gains), moved(0.0, 0.0, 0.0))
 
-    def draw_thing(
-        self, carrier: Carrier, canvas: Canvas, places: Places, gains: Gains, both_sides: bool = False
-    ) -> None:
+    def draw_thing(self, carrier: Carrier, canvas: Canvas, places: Places, gains: Gains) -> None:
         """Draw all that one carrier carries."""
         if carrier in self.things:
-            canvas.draw(self.things[carrier].soup(gains), places.of(carrier), both_sides)
+            place = places.of(carrier)
+            canvas.draw(self.things[carrier].soup(gains, place), place)
+
+    def head_area(self, moment: Moment, places: Places, camera: Camera) -> Area | None:
+        """Where on the canvas the head is with what hangs on it."""
+        points = [np.zeros((1, 3), np.float32)]
+        if Carrier.HEAD in self.things:
+            points.append(self.things[Carrier.HEAD].corners)
+        points += [strand.points for strand in moment.strands if strand.on_nozzle]
+        low, high = (end(np.concatenate(points), axis=0) for end in (np.min, np.max))
+        margin = max(moment.nozzle_blob_mm * MOST_LUMP, HANGING_MM)
+        return camera.area(box_of(low - margin, high + margin) + places.head[:3, 3])
 
     def draw_mirrored(self, mirror: Canvas, moment: Moment, places: Places, gains: Gains) -> None:
         """Draw what a glossy bed mirrors: the part and the head."""
         below = upside_down(places)
-        self.draw_part(mirror, moment, below, gains)
-        self.draw_thing(Carrier.HEAD, mirror, below, gains, both_sides=True)
+        self.draw_part(mirror, moment, below, gains, tops=False)  # they look the other way
+        self.draw_thing(Carrier.HEAD, mirror, below, gains)
 
     def draw_hanging(
         self, canvas: Canvas, moment: Moment, places: Places, gains: Gains, solid_from: float = SOLID

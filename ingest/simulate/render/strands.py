@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ingest.simulate.look import Look
 from ingest.simulate.moment import Strand
+from ingest.simulate.render.camera import box_of
 from ingest.simulate.render.canvas import Canvas, Soup
 from ingest.simulate.render.shading import Gains, Lit, Shader
 
@@ -26,6 +27,11 @@ STRAND_SPREAD = 0.16  # how much strands differ in brightness
 DEEP_LIGHT = 0.6  # light that reaches the bottom of a heap of strands
 DEEP_MM = 4.0
 _SHADES = 1_024
+
+
+LUMP_TURNS, LUMP_RINGS = 22, 12
+LUMP_BUMPS = ((0.16, 2.2), (0.07, 0.8))  # how deep, of the radius, and how wide, in vertices
+LUMP_ROUGH = 0.25  # by how much its shading differs from vertex to vertex
 
 
 class Tubes(NamedTuple):
@@ -50,6 +56,7 @@ class Strands:
         self._known: list[Strand] = []
         self._tubes: list[Tubes] = []
         self._sizes: list[int] = []
+        self._last: tuple[Strand, int, Tubes] | None = None  # with its number
 
     def tubes(self, strands: Sequence[Strand]) -> list[Tubes]:
         """Tubes of the strands on the bed; made anew are the last and new ones alone."""
@@ -58,8 +65,7 @@ class Strands:
         self._known = lying[:-1]
         self._keep(keep)
         self._add(lying[:-1], keep)
-        last = [self.made(lying[-1:], len(lying) - 1)] if lying else []
-        return self._tubes + last
+        return self._tubes + ([self._last_of(lying)] if lying else [])
 
     def made(self, strands: Sequence[Strand], first: int, eye: Floats | None = None) -> Tubes:
         """Tubes of some strands, the ``first``, the next …; ``eye`` in their coordinates."""
@@ -79,6 +85,13 @@ class Strands:
         light = Lit(*(np.repeat(part, 2, axis=0) * both for part in lit))
         cover = np.repeat(np.minimum(radius / half, 1.0) ** HAIRS_SHINE, 2).astype(np.float32)
         return Tubes(vertices, _strip(~ends), light, cover)
+
+    def _last_of(self, strands: Sequence[Strand]) -> Tubes:
+        """The last one's tube, in a block of its own: another may come in its place."""
+        strand, number = strands[-1], len(strands) - 1
+        if self._last is None or self._last[0] is not strand or self._last[1] != number:
+            self._last = strand, number, self.made([strand], number)
+        return self._last[2]
 
     def _same(self, strands: Sequence[Strand]) -> int:
         for i, (known, strand) in enumerate(zip(self._known, strands[:-1], strict=False)):
@@ -136,15 +149,20 @@ def draw(
 
 def _veil(canvas: Canvas, hairs: Sequence[tuple[Soup, Floats]], place: Floats) -> None:
     """Hairs: how bright they are and how much they cover goes into a buffer with the scene's depths."""
-    veil, usual = canvas.companion(), hairs[0][0].colours.mean(axis=0)
-    np.copyto(veil.depth, canvas.depth)
-    veil.colour.fill(0.0)
+    corners = [box_of(soup.vertices.min(axis=0), soup.vertices.max(axis=0)) for soup, _ in hairs]
+    area = canvas.camera.area(np.concatenate(corners) @ place[:3, :3].T + place[:3, 3])
+    if area is None:
+        return
+    veil = canvas.companion()
+    usual = np.concatenate([soup.colours[cover < SOLID] for soup, cover in hairs]).mean(axis=0)
+    np.copyto(veil.depth[area], canvas.depth[area])
+    veil.colour[area] = 0.0
     for soup, cover in hairs:
         bright = soup.colours @ usual / max(float(usual @ usual), 1e-9)
         veil.draw(soup._replace(colours=_three(bright, cover)), place, both_sides=True)
-    rows, columns = np.nonzero(veil.depth < canvas.depth)
-    seen, behind = veil.colour[rows, columns], canvas.colour[rows, columns]
-    canvas.colour[rows, columns] = behind + seen[:, 1:2] * (seen[:, :1] * usual - behind)
+    rows, columns = np.nonzero(veil.depth[area] < canvas.depth[area])
+    seen, behind = veil.colour[area][rows, columns], canvas.colour[area][rows, columns]
+    canvas.colour[area][rows, columns] = behind + seen[:, 1:2] * (seen[:, :1] * usual - behind)
 
 
 def _three(bright: Floats, cover: Floats) -> Floats:
@@ -155,19 +173,28 @@ def _three(bright: Floats, cover: Floats) -> Floats:
 def lump(radius_mm: float, seed: int) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
     """An uneven ball of filament round the origin: vertices, normals [n, 3] and faces."""
     rng = np.random.default_rng([seed, 73])
-    turns, rings = 12, 7
+    turns, rings = LUMP_TURNS, LUMP_RINGS
     polar = np.linspace(0.0, np.pi, rings)[:, None]
     round_ = np.linspace(0.0, 2 * np.pi, turns, endpoint=False)[None]
     level = np.sin(polar) + 0 * round_
     normals = np.dstack([level * np.cos(round_), level * np.sin(round_), np.cos(polar) + 0 * round_])
-    bumps = cv2.GaussianBlur(rng.normal(0.0, 0.6, (rings, turns)), (3, 3), 0.6)
-    vertices = normals * (radius_mm * np.clip(1.0 + bumps, 0.5, 1.6))[..., None]
+    bumps = sum(_bumps(rng, rings, turns, deep, sigma) for deep, sigma in LUMP_BUMPS)
+    vertices = normals * (radius_mm * np.clip(1.0 + bumps, 0.5, 1.5))[..., None]
+    rough = _unit((normals + rng.normal(0.0, LUMP_ROUGH, normals.shape)).reshape(-1, 3).astype(np.float32))
     index = np.arange(rings * turns).reshape(rings, turns)
     a, b = index[:-1], np.roll(index, -1, axis=1)[:-1]
     c, d = index[1:], np.roll(index, -1, axis=1)[1:]
     faces = np.concatenate([np.dstack([a, c, b]).reshape(-1, 3), np.dstack([b, c, d]).reshape(-1, 3)])
-    flat = (vertices.reshape(-1, 3).astype(np.float32), normals.reshape(-1, 3).astype(np.float32))
-    return *flat, faces.astype(np.int32)
+    return vertices.reshape(-1, 3).astype(np.float32), rough, faces.astype(np.int32)
+
+
+def _bumps(rng: np.random.Generator, rings: int, turns: int, deep: float, sigma: float) -> Floats:
+    """Bumps of one size all around, [rings, turns]; each pole is a single place."""
+    drawn = np.tile(rng.normal(0.0, 1.0, (rings, turns)), (1, 3))
+    smooth = np.asarray(cv2.GaussianBlur(drawn, (0, 0), sigma), np.float32)[:, turns : 2 * turns]
+    smooth[0], smooth[-1] = smooth[0].mean(), smooth[-1].mean()
+    bumps: Floats = deep * smooth / max(float(smooth.std()), 1e-6)
+    return bumps
 
 
 def _strip(goes_on: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

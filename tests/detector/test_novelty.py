@@ -27,12 +27,14 @@ from detector.novelty import (
 )
 from features.frame import decode_frame
 from ingest.records import NS_PER_S
-from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.demo import demo_printers
+from ingest.simulate.faults import FaultKind
 from ingest.simulate.simulated import Order, SimulatedPrinter
 
 DIM = 64
 NOISE = 0.01
 LOUD = 0.5  # a probability that would be told
+DEMO_S = 90.0
 MOST_BYTES = 20_000  # of a print's saved state
 
 
@@ -179,12 +181,14 @@ def test_a_simulated_print_that_goes_well_is_never_told(seed: int) -> None:
     assert loudest(watched(SimulatedPrinter("", seed, orders=orders), 240)) < 0.1
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-@pytest.mark.parametrize("at_s", [50, 200])
-def test_simulated_spaghetti_is_told_within_half_a_minute(seed: int, at_s: int) -> None:
-    told = watched(SimulatedPrinter("", seed, [Fault(kind=FaultKind.SPAGHETTI, at_s=at_s)]), at_s + 60)
-    assert loudest(told[:at_s]) < 0.1
-    assert min(novelty.probability for novelty in told[at_s + 30 :]) > LOUD
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_part_that_comes_off_is_told_in_the_demo(seed: int) -> None:
+    printer = demo_printers(3, DEMO_S, seed)[2]
+    off, blind = printer.plan.faults
+    assert off.kind is FaultKind.DETACHMENT
+    told = watched(printer, int(blind.at_s))
+    assert loudest(told[: int(off.at_s)]) < 0.1
+    assert loudest(told) > LOUD
 
 
 @pytest.mark.data

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import CommandFailed
@@ -139,6 +139,7 @@ json_values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # other tests may have the cores
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(IDLE)), json_values), max_size=4))
 def test_no_report_is_too_strange(reports: list[dict[str, object]]) -> None:
     state: Fields = {}

@@ -101,7 +101,7 @@ def test_waiting_for_heat_reports_and_keeps_the_host_alive(idle: Firmware) -> No
     assert waiting[0][1].endswith(" W:?")
     assert re.search(r" W:\d$", [line for _, line in waiting if " W:" in line][-1])
     own_s = [at_s for at_s, line in waiting if " T:" in line and " W:" not in line]
-    assert own_s == [float(second) for second in range(1, int(done_s))], "reports go on"
+    assert own_s == [float(second) for second in range(1, 60) if second < done_s], "reports go on"
     assert [line for at_s, line in said if at_s == done_s][:2] == ["ok", "ok"]
     assert idle.printer.fan == 1.0
 

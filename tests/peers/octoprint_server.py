@@ -149,9 +149,9 @@ class OctoPrintServer:
                 raise
             return False
 
-    def until(self, flag: str, *, gone: bool = False) -> None:
+    def until(self, flag: str, *, gone: bool = False, limit_s: float = 30.0) -> None:
         """Wait until a flag is set, or no longer."""
-        wait_until(lambda: self.flag(flag) is not gone, what=f"{flag} to be {not gone}")
+        wait_until(lambda: self.flag(flag) is not gone, limit_s, what=f"{flag} to be {not gone}")
 
     def idle(self) -> None:
         """End whatever prints, and connect the printer again where it is not."""

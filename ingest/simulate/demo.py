@@ -55,13 +55,7 @@ SCRIPTS: tuple[Script, ...] = (
             (FaultKind.LINE_ERRORS, 0.48, 0.75, 1.0),
         ),
     ),
-    Script(
-        (240.0, 75.0),
-        (
-            (FaultKind.DETACHMENT, 0.34, TO_THE_END, 1.0),
-            (FaultKind.CAMERA_SILENT, 0.72, TO_THE_END, 1.0),
-        ),
-    ),
+    Script((240.0, 75.0), ((FaultKind.DETACHMENT, 0.34, TO_THE_END, 1.0),)),
     Script(
         (210.0, 60.0),
         (),
@@ -69,8 +63,8 @@ SCRIPTS: tuple[Script, ...] = (
         ((HappeningKind.HAND, 0.56, 0.6, 1.0), (HappeningKind.LAMP_FLICKER, 0.75, 0.78, 0.3)),
     ),
 )
-"""Open heater; loose thermistor and a storm of line errors; a part that comes off and a silent camera; a
-sound print with overrides, a hand before the camera and a lamp that flickers, none of them a fault."""
+"""Open heater; loose thermistor and a storm of line errors; a part that comes off; a sound
+print with overrides, a hand before the camera and a lamp that flickers, none of them a fault."""
 
 
 def demo_names(count: int) -> list[str]:

@@ -8,14 +8,12 @@ tells it per file of ``gcode/*.gcode`` in the folder of real data (NOZZLEWATCH_D
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from bench.figure import Figure, ms_side_by_side
-from bench.machine import ROOT
+from bench.machine import data_dir
 from ingest.telemetry.gcode.file import layer_times, read_lines, slicer_filament_mm
 from ingest.telemetry.gcode.interpreter import GCode
 
@@ -54,8 +52,7 @@ def measure() -> Iterator[Figure]:
 
 def samples() -> list[Sample]:
     """The real files where there are any, else a generated one."""
-    folder = Path(os.environ.get("NOZZLEWATCH_DATA", ROOT.parent / "shared" / "data"))
-    paths = sorted((folder / "gcode").glob("*.gcode"))
+    paths = sorted((data_dir() / "gcode").glob("*.gcode"))
     return [Sample(path.stem, list(read_lines(path))) for path in paths] or [
         Sample("generated", list(generated()))
     ]

@@ -14,6 +14,11 @@ ROOT = Path(__file__).parent.parent
 CPUINFO = Path("/proc/cpuinfo")
 
 
+def data_dir() -> Path:
+    """The folder of real data: what NOZZLEWATCH_DATA names, else ``shared/data`` beside the project's own."""
+    return Path(os.environ.get("NOZZLEWATCH_DATA", ROOT.parent / "shared" / "data"))
+
+
 def origin(command: str) -> dict[str, object]:
     """Commit, machine, date and command, as every file of figures bears them."""
     return {

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bench.machine import data_dir
 from detector.model.build import VERSION, build_encoder
 from detector.model.encoder import SIDE
 from detector.novelty import Z_HALF, advance
@@ -29,7 +29,8 @@ from features.frame import decode_frame
 from ingest.records import NS_PER_S
 from ingest.simulate.demo import demo_printers
 from ingest.simulate.faults import Fault, FaultKind
-from ingest.simulate.simulated import Order, SimulatedPrinter
+from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.toolpath import Order
 
 Picture = npt.NDArray[np.uint8]
 Random = np.random.Generator
@@ -209,11 +210,11 @@ def fixed_camera(files: dict[str, list[Path]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--prints", type=int, default=6, help="how many prints of each printer (default 6)")
     parser.add_argument("--eval", action="store_true", help="also what no constant was chosen on")
     asked = parser.parse_args()
-    files = prints(Path(asked.data))
+    files = prints(asked.data)
     print(f"{VERSION}, told from z {Z_HALF}; sequences of {FRAMES} frames, change at {CHANGE_AT}")
     for printer, title in (("p1", "chosen on"), ("p2", "eval"))[: 1 + asked.eval]:
         names = [n for n in sorted(files) if n.startswith(f"emptydeck_{printer}_") and len(files[n]) == 10]

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bench.machine import data_dir
 from bench.novelty import HIGH, WIDE, live, noisy, picture_of, prints
 from detector.model.encoder import SIDE
 from detector.rules.pictures import FAULTS
@@ -274,16 +274,15 @@ def simulated(title: str, seeds: range) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--prints", type=int, default=10, help="how many prints of each camera (default 10)")
     parser.add_argument("--eval", action="store_true", help="also what no constant was chosen on")
     asked = parser.parse_args()
-    data = Path(asked.data)
     found: dict[str, dict[str, list[Path]]] = defaultdict(dict)
-    for name, paths in prints(data).items():
+    for name, paths in prints(asked.data).items():
         found["_".join(name.split("_")[: 2 if name.startswith("emptydeck") else 1])][name] = paths
     for title, splits, sources in STILLS if asked.eval else STILLS[:1]:
-        stills(data, title, splits, sources)
+        stills(asked.data, title, splits, sources)
     groups = (("emptydeck p1", "chosen on"), ("emptydeck p2", "eval"), ("mdfix", "eval"))
     for camera, title in groups if asked.eval else groups[:1]:
         whole = {n: p for n, p in found[camera.replace(" ", "_")].items() if len(p) >= 9}

@@ -1,6 +1,6 @@
 """What the rules tell of real serial logs, and when, beside the firmware's own words.
 
-    NOZZLEWATCH_DATA=DIR python -m bench.real_logs
+    [NOZZLEWATCH_DATA=DIR] python -m bench.real_logs
 
 Replays every ``telemetry/serial/*.log`` of the folder of real data through the whole pipeline.
 """
@@ -8,11 +8,11 @@ Replays every ``telemetry/serial/*.log`` of the folder of real data through the 
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 import threading
 from pathlib import Path
 
+from bench.machine import data_dir
 from detector.anomaly import Anomaly
 from ingest.records import NS_PER_S, Event, EventKind
 from ingest.telemetry import open_telemetry
@@ -47,7 +47,7 @@ def beside_firmware(anomaly: Anomaly, words: list[Event]) -> str:
 
 
 def main() -> None:
-    logs = sorted((Path(os.environ["NOZZLEWATCH_DATA"]) / "telemetry" / "serial").glob("*.log"))
+    logs = sorted((data_dir() / "telemetry" / "serial").glob("*.log"))
     for path in logs:
         windows, anomalies = opened(path)
         words = asyncio.run(firmware_words(path))

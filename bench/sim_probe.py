@@ -11,7 +11,6 @@ pictures, a floor to beat. Intervals are 95 %, by bootstrap over prints.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bench.machine import data_dir
 from bench.sim_embeddings import WEIGHTS, Augment, Bools, Embedder, Pictures, Texts, real, simulated, stills
 from bench.sim_recordings import Sampling, write_section
 from ingest.simulate.faults import SEEN_ONLY
@@ -213,9 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="recordings, or with --from-folder normal/ and failing/")
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
-    )
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "nozzlewatch-probe")
     parser.add_argument("--from-folder", action="store_true", help="plain pictures instead of recordings")
     parser.add_argument("--dry", action="store_true", help="write no figures")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,12 +19,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bench.machine import data_dir
 from ingest.simulate.faults import SEEN_ONLY, TRUTH, Fault, FaultKind
 from ingest.simulate.happenings import Happening, HappeningKind, scenery
 from ingest.simulate.jobs.draw import draw_plan, traits_of
-from ingest.simulate.jobs.generate import generate
 from ingest.simulate.jobs.plan import JobPlan
-from ingest.simulate.jobs.read import read_job
+from ingest.simulate.jobs.sample import job_of
 from ingest.simulate.looks.sample import sample_look
 from ingest.simulate.machines import sample_machine
 from ingest.simulate.simulated import SimulatedPrinter
@@ -74,7 +73,8 @@ class Farm:
         """A printer in the middle of a job; with ``trait`` of one that has it."""
         rng = np.random.default_rng([self.seed, turn])
         plan = _plan(rng, self.split, trait)
-        path = read_job(generate(plan))
+        job = job_of(plan)
+        path = job.path
         look = sample_look(np.random.default_rng([self.seed, 0, turn // FARMS]), self.split, path)
         return SimulatedPrinter(
             "sheet",
@@ -84,7 +84,7 @@ class Farm:
             path=path,
             look=look,
             spec=sample_machine(rng, self.split),
-            targets_c=(plan.material.hotend_c, plan.material.bed_c),
+            targets_c=job.targets_c,
             begin_s=BEGUN * path.duration_s,
             scenery=partial(scenery, happenings),
         )
@@ -94,9 +94,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    data = Path(os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
     parser.add_argument("-o", "--out", type=Path, default=Path("out/sim-sheet.png"))
-    parser.add_argument("--data", type=Path, default=data)
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--pages", type=Path, help="a folder for pages without real frames")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", type=Split, default=Split.TRAIN)
@@ -111,7 +110,8 @@ def main() -> None:
         return
     left, right = [*faults, *confounders], [*looks, *real_rows(options.data / "images")]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(options.out), np.hstack([_column(left, len(left)), _column(right, len(left))]))
+    high = max(len(left), len(right))
+    cv2.imwrite(str(options.out), np.hstack([_column(left, high), _column(right, high)]))
     print(f"{options.out}: {len(left)} rows of faults and confounders, farms and real frames beside")
 
 
@@ -216,14 +216,13 @@ def _captioned(seen: Picture, caption: str) -> Picture:
 
 
 def _column(rows: Sequence[Picture], count: int) -> Picture:
-    """Rows of four pictures under one another, as many as told."""
+    """Rows of four pictures under one another, filled up to ``count`` with black ones."""
     empty = np.zeros((HIGH + CAPTION, 4 * WIDE, 3), np.uint8)
-    return np.vstack([*rows[:count], *[empty] * (count - len(rows))])
+    return np.vstack([*rows, *[empty] * (count - len(rows))])
 
 
 def _write_page(path: Path, rows: Sequence[Picture]) -> None:
-    page = np.asarray(_column(rows, len(rows)))
-    small = cv2.resize(page, None, fx=PAGE_SCALE, fy=PAGE_SCALE, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(np.vstack(rows), None, fx=PAGE_SCALE, fy=PAGE_SCALE, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(path), small, [cv2.IMWRITE_JPEG_QUALITY, PAGE_QUALITY])
     print(path)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -34,7 +33,7 @@ from bench.heater_logs import (
     warm_ups,
 )
 from bench.heaters_simulated import Simulated, simulate
-from bench.machine import ROOT, origin
+from bench.machine import ROOT, data_dir, origin
 from bench.two_samples import LEVEL, compare, draw
 from ingest.simulate.jobs.read import read_job
 from ingest.simulate.spec import Board, MachineSpec
@@ -239,9 +238,7 @@ def write_section(file: Path, section: str, figures: dict[str, object]) -> None:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("NOZZLEWATCH_DATA", "../shared/data"))
-    )
+    parser.add_argument("--data", type=Path, default=data_dir())
     parser.add_argument("--machines", type=int, default=198)
     asked = parser.parse_args()
     command = f"python -m bench.sim_telemetry --machines {asked.machines}"

@@ -12,10 +12,16 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 
-if __name__ == "__main__":
-    parent, number, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+
+def end_with(parent: int, number: int) -> bool:
+    """Have this process get signal ``number`` when its parent ends; False where it has ended already."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
+    return os.getppid() == parent
+
+
+if __name__ == "__main__":
+    parent, number, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    if not end_with(parent, number):
         sys.exit("the parent ended before its child had started")
     os.execv(program[0], program)  # noqa: S606 - the caller's own program, no shell

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
 from ingest.simulate.moment import View
+from ingest.simulate.ranges import between
 
 MOVED_DEG = (6.0, 40.0)  # at severity 0 and 1, mean
 ROLLED_DEG = 12.0  # standard deviation at severity 1
@@ -32,9 +31,8 @@ def _added(view: View, fault: Fault, at_s: float) -> View:
 
 def _moved(view: View, fault: Fault, at_s: float) -> View:
     """Turned once and for all, as the fault's seed draws it."""
-    rng = np.random.default_rng([fault.seed, list(FaultKind).index(fault.kind)])
-    low_deg, high_deg = MOVED_DEG
-    turn_deg = (low_deg + (high_deg - low_deg) * fault.severity) * float(rng.uniform(0.7, 1.3))
+    rng = fault.rng()
+    turn_deg = between(MOVED_DEG, fault.severity) * float(rng.uniform(0.7, 1.3))
     sign, up, roll = float(rng.choice((-1.0, 1.0))), float(rng.normal()), float(rng.normal())
     share = min((at_s - fault.at_s) / FALLS_S, 1.0)
     return view._replace(
@@ -46,7 +44,7 @@ def _moved(view: View, fault: Fault, at_s: float) -> View:
 
 def _blurred(view: View, fault: Fault, at_s: float) -> View:
     """Out of focus or greasy, as the fault's seed draws it."""
-    rng = np.random.default_rng([fault.seed, list(FaultKind).index(fault.kind)])
+    rng = fault.rng()
     amount = max(fault.severity_at(at_s), LEAST_BLUR)
     greasy = float(rng.uniform())
     dirt, blur = max(view.dirt, amount * greasy), max(view.blur, amount * max(1.0 - greasy, 0.5))

@@ -13,7 +13,6 @@ from ingest.simulate.machine import LONGEST_REPORT_S, Machine
 from ingest.simulate.waiting import Dwell, Room, Standstill
 from ingest.simulate.wire import Command
 
-FAN_MAX = 255.0
 AUTOSTART_C = 85.0  # EXTRUDE_MINTEMP / 2: M109 above it starts the print timer (PRINTJOB_TIMER_AUTOSTART)
 
 _ONLY_TAKEN = (
@@ -69,7 +68,7 @@ def _dwell(machine: Machine, command: Command) -> list[str]:
 
 
 def _fan_on(machine: Machine, command: Command) -> list[str]:
-    machine.printer.fan = min(max(command.number("S", FAN_MAX) / FAN_MAX, 0.0), 1.0)
+    machine.printer.fan = command.fan()
     return []
 
 

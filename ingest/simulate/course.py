@@ -10,7 +10,7 @@ from ingest.simulate.printer import Start
 from ingest.simulate.spec import MachineSpec
 from ingest.simulate.splits import Split
 from ingest.simulate.thermal import ThermalMass
-from ingest.simulate.toolpath import Toolpath
+from ingest.simulate.toolpath import NO_PART, Toolpath
 
 SOUND_STARTS = (0.25, 0.60, 0.15)  # shares of prints: cold, in the middle, near the end
 FAILING_STARTS = (0.12, 0.78, 0.10)
@@ -19,7 +19,6 @@ EARLIEST_SHARE = 0.04  # of the job: where a recording in its middle may begin
 NEAR_THE_END = (0.35, 0.8)  # share of the recording that is left of the job
 LEAST_K_S = (0.5, 0.1)  # hot end, bed: how fast full power must still warm at the target
 HOMING_S = 25.0  # homing and purging before the job's first moves
-OWN_PART = 200  # parts from here on are no objects of their own: skirts, purge lines
 
 
 class Course(NamedTuple):
@@ -49,17 +48,15 @@ class Course(NamedTuple):
         extruding = np.flatnonzero(self.path.melted_mm_s[begun : move + 1] > 0.0)
         return float(self.path.points[begun + extruding[-1] + 1, 2]) if len(extruding) else 0.0
 
-    def travels(self, from_s: float, to_s: float, least_mm: float) -> int:
-        """Moves without filament that go at least so far, between two times."""
-        first, last = self.path.move_at(self.print_s(from_s)), self.path.move_at(self.print_s(to_s))
-        ways = np.hypot(*np.diff(self.path.points[first : last + 2, :2], axis=0).T)
-        return int(np.count_nonzero((ways >= least_mm) & (self.path.melted_mm_s[first : last + 1] <= 0.0)))
+    def moves(self, from_s: float, to_s: float) -> slice:
+        """The moves that go on between two times, those at both ends among them."""
+        return slice(self.path.move_at(self.print_s(from_s)), self.path.move_at(self.print_s(to_s)) + 1)
 
     def parts(self, from_s: float, to_s: float) -> list[int]:
         """The objects that are printed between two times."""
-        first, last = self.path.move_at(self.print_s(from_s)), self.path.move_at(self.print_s(to_s))
-        printed = self.path.part[first : last + 1][self.path.melted_mm_s[first : last + 1] > 0.0]
-        return [int(part) for part in np.unique(printed) if part < OWN_PART]
+        moves = self.moves(from_s, to_s)
+        printed = self.path.part[moves][self.path.melted_mm_s[moves] > 0.0]
+        return [int(part) for part in np.unique(printed) if part != NO_PART]
 
 
 def draw_course(

@@ -16,15 +16,14 @@ from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.files import CUBE, cube
 from ingest.simulate.happenings import Happening, HappeningKind, scenery
 from ingest.simulate.jobs.draw import draw_plan, traits_of
-from ingest.simulate.jobs.generate import generate
-from ingest.simulate.jobs.read import read_job
+from ingest.simulate.jobs.sample import job_of
 from ingest.simulate.look import Look
 from ingest.simulate.looks.placing import part_extent
 from ingest.simulate.looks.sample import sample_look
 from ingest.simulate.printer import Start
-from ingest.simulate.simulated import Order, SimulatedPrinter
+from ingest.simulate.simulated import SimulatedPrinter
 from ingest.simulate.splits import Split
-from ingest.simulate.toolpath import Toolpath
+from ingest.simulate.toolpath import Order, Toolpath
 
 SEEDS_PER_FARM = 1_000  # printers of one farm never share a seed with those of the next
 JOB = 3  # what is drawn with a seed: 0 to 2 see SimulatedPrinter, 3 the job and the look
@@ -117,7 +116,7 @@ def _path(rng: np.random.Generator) -> Toolpath:
         solids = [part.solid for part in plan.parts]
         high = solids[0].height_mm * BEGUN >= LEAST_HEIGHT_MM
         if len(solids) == 1 and high and UNSHOWN.isdisjoint(traits_of(plan)):
-            path = read_job(generate(plan))
+            path = job_of(plan).path
             if (1.0 - BEGUN) * path.duration_s >= LEAST_LEFT_S:
                 return path
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
+from ingest.simulate.ranges import between
 
 SOFT_C, SOLID_C = 150.0, 130.0  # PLA: softer than the first it flows, below the second not at all
 
@@ -90,9 +91,8 @@ class HeatCreep:
 
     def share(self, dt_s: float, asked_mm_s: float, now_s: float) -> float:
         """What slides through."""
-        first, last = CREEP_TAKES
         settled = 1.0 - math.exp(-(now_s - self._fault.at_s) / CREEP_SETTLES_S)
-        takes = first + (last - first) * settled + CREEP_SWING * self._wander.at(now_s)
+        takes = between(CREEP_TAKES, settled) + CREEP_SWING * self._wander.at(now_s)
         return 1.0 - self._fault.severity_at(now_s) * _share(takes)
 
 
@@ -154,8 +154,8 @@ class Grinding:
         """How long the next grip or slip lasts, s of extruding."""
         vary = float(self._rng.uniform(0.6, 1.4))
         if self._slips:
-            return vary * (SLIP_S[0] + (SLIP_S[1] - SLIP_S[0]) * self._worn) / 1.4
-        return vary * (GRIP_S[0] + (GRIP_S[1] - GRIP_S[0]) * (1.0 - self._worn)) / 1.4
+            return vary * between(SLIP_S, self._worn) / 1.4
+        return vary * between(GRIP_S, 1.0 - self._worn) / 1.4
 
 
 MECHANISMS: dict[FaultKind, Callable[[Fault, np.random.Generator], Mechanism]] = {
@@ -206,8 +206,7 @@ class Extruder:
 
     def _mechanism(self, fault: Fault) -> Mechanism:
         if fault not in self._ails:
-            draws = np.random.default_rng([fault.seed, list(FaultKind).index(fault.kind)])
-            self._ails[fault] = MECHANISMS[fault.kind](fault, draws)
+            self._ails[fault] = MECHANISMS[fault.kind](fault, fault.rng())
         return self._ails[fault]
 
     def _cross_section(self, pushed_mm: float, rng: np.random.Generator) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
+import numpy as np
 
 from ingest.simulate.heater import HEALTHY, Effect
 
@@ -50,6 +51,8 @@ class FaultKind(StrEnum):
     CAMERA_MOVED = "camera_moved"  # knocked away: it looks elsewhere from now on
     CAMERA_BLURRED = "camera_blurred"  # out of focus, or grease on the lens
 
+
+_KINDS = tuple(FaultKind)
 
 TRUTH: dict[FaultKind, str] = {
     FaultKind.SPAGHETTI: "spaghetti",
@@ -136,6 +139,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
             return 0.0
         grown = min((at_s - self.at_s) / self.growth_s, 1.0) if self.growth_s > 0.0 else 1.0
         return self.severity * grown
+
+    def rng(self) -> np.random.Generator:
+        """What the fault's own way is drawn from: the same for the same kind and seed."""
+        return np.random.default_rng([self.seed, _KINDS.index(self.kind)])
 
 
 class FaultPlan:

@@ -21,7 +21,8 @@ from ingest.simulate.commands import carry_out
 from ingest.simulate.faults import FaultKind
 from ingest.simulate.job import JobRunner
 from ingest.simulate.machine import Machine
-from ingest.simulate.printer import STEP_S, Printer
+from ingest.simulate.printer import Printer
+from ingest.simulate.spec import STEP_S
 from ingest.simulate.wire import HostLine, NoisyWire, read_command, read_line
 
 WAIT_REPORT_EVERY_S = 1.0  # reports of M109 and M190
@@ -192,7 +193,7 @@ class Firmware:
         if not self._advanced_ok:
             return [replies.OK]
         room = max(BUFSIZE - 1 - len(self._queue), 0)
-        return [replies.ok(done.number, self._machine.moves_free(), room)]
+        return [replies.ok(done.number, self.printer.planner.moves_free, room)]
 
     def _is_heating(self) -> bool:
         wait = self._machine.wait

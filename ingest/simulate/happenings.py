@@ -60,10 +60,10 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
         return (at_s - self.at_s) / max(self.until_s - self.at_s, 1e-9)
 
 
-Scenery: TypeAlias = tuple[Light, View, tuple[Visitor, ...]]
+Surroundings: TypeAlias = tuple[Light, View, tuple[Visitor, ...]]
 
 
-def scenery(happenings: Iterable[Happening], at_s: float) -> Scenery:
+def scenery(happenings: Iterable[Happening], at_s: float) -> Surroundings:
     """The light, the camera's place and who is in the picture at a time: all that happens, put together."""
     light, view, visitors = Light(), View(), []
     for one in happenings:

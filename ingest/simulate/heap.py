@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ingest.simulate.deposit import Deposit
 from ingest.simulate.laying import Bools, Pieces
 from ingest.simulate.moment import Pose
+from ingest.simulate.repeats import repeats
 from ingest.simulate.toolpath import Floats
 
 CELL_MM = 2.0
@@ -91,8 +92,7 @@ class Heap:
     def _raise(self, begin: npt.NDArray[np.float32], end: npt.NDArray[np.float32]) -> None:
         lengths_mm = np.sqrt(((end - begin) ** 2).sum(axis=1))
         counts = (lengths_mm / SAMPLE_MM).astype(np.int64) + 2
-        which = np.repeat(np.arange(len(counts)), counts)
-        number = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+        which, number = repeats(counts)
         share = (number / (counts[which] - 1)).astype(np.float32)[:, None]
         points = begin[which] + share * (end[which] - begin[which])
         rows, columns = self._cells(points)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
 
 from ingest.simulate import thermistor
 from ingest.simulate.pid import POWER_MAX, SMOOTH_S, Control, KlipperPid, Pid, Switching
@@ -121,25 +120,17 @@ class Heater:
 
 
 class HotEnd(Heater):
-    """The hot end of a machine; a number instead of one is the default machine's with such a loss, W/K."""
+    """The hot end of a machine."""
 
-    def __init__(self, spec: MachineSpec | float | None = None) -> None:
-        machine = spec if isinstance(spec, MachineSpec) else _losing(spec)
-        super().__init__(_hotend_parts(machine))
+    def __init__(self, spec: MachineSpec) -> None:
+        super().__init__(_hotend_parts(spec))
 
 
 class Bed(Heater):
     """The bed of a machine."""
 
-    def __init__(self, spec: MachineSpec | None = None) -> None:
-        super().__init__(_bed_parts(spec or MachineSpec()))
-
-
-def _losing(loss_w_k: float | None) -> MachineSpec:
-    spec = MachineSpec()
-    if loss_w_k is None:
-        return spec
-    return replace(spec, hotend=replace(spec.hotend, loss_w_k=loss_w_k))
+    def __init__(self, spec: MachineSpec) -> None:
+        super().__init__(_bed_parts(spec))
 
 
 def _hotend_parts(spec: MachineSpec) -> Parts:

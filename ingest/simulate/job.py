@@ -19,7 +19,6 @@ from ingest.simulate.toolpath import Order, Position, Toolpath
 from ingest.simulate.wire import Command, read_command
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
-FAN_MAX = 255.0
 RESUMES_S = (15.0, 120.0)  # range: until somebody goes on with a job that has paused itself
 IN_THE_PATH = frozenset(("G4", "M105", "M110", "M220", "M221"))
 """Commands of the job that the board is not given again."""
@@ -49,15 +48,15 @@ def settings_at(orders: Iterable[Order], print_s: float) -> Settings:
 
 
 def _sets_hotend(settings: Settings, command: Command) -> Settings:
-    return settings._replace(hotend_c=command.number("S", command.number("R", settings.hotend_c or 0.0)))
+    return settings._replace(hotend_c=command.target_c(settings.hotend_c or 0.0))
 
 
 def _sets_bed(settings: Settings, command: Command) -> Settings:
-    return settings._replace(bed_c=command.number("S", command.number("R", settings.bed_c or 0.0)))
+    return settings._replace(bed_c=command.target_c(settings.bed_c or 0.0))
 
 
 def _sets_fan(settings: Settings, command: Command) -> Settings:
-    return settings._replace(fan=min(max(command.number("S", FAN_MAX) / FAN_MAX, 0.0), 1.0))
+    return settings._replace(fan=command.fan())
 
 
 def _stops_fan(settings: Settings, _command: Command) -> Settings:

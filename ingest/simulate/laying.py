@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ingest.simulate.deposit import Deposit
 from ingest.simulate.planner import Gone
+from ingest.simulate.repeats import repeats
 from ingest.simulate.toolpath import FILAMENT_MM2, Bytes, Feature, Floats, Integers, Toolpath
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -144,8 +145,7 @@ def at_share(pieces: Pieces, share: float, rng: np.random.Generator) -> Pieces:
 def cut(pieces: Pieces, longest_mm: float) -> Pieces:
     """The same in pieces of at most ``longest_mm``."""
     counts = np.maximum(np.ceil(pieces.lengths_mm / longest_mm), 1.0).astype(np.intp)
-    which = np.repeat(np.arange(len(counts)), counts)
-    number = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    which, number = repeats(counts)
     step = (pieces.end - pieces.begin)[which] / counts[which, None]
     begin = pieces.begin[which] + step * number[:, None]
     return pieces.only(which)._replace(begin=begin, end=begin + step)

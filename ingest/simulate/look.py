@@ -6,10 +6,18 @@ from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 Vector: TypeAlias = tuple[float, float, float]
 Colour: TypeAlias = tuple[float, float, float]
 """Blue, green, red, 0..1, as light that is reflected (linear, before the camera's tone curve)."""
+
+
+def vector(point: npt.NDArray[np.float64]) -> Vector:
+    """A point [3] as plain numbers."""
+    x, y, z = point.tolist()
+    return (x, y, z)
 
 
 class Kinematics(StrEnum):

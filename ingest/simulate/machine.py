@@ -9,7 +9,6 @@ import numpy as np
 from ingest.simulate.card import Card
 from ingest.simulate.heater import Heater
 from ingest.simulate.parking import draw_parking
-from ingest.simulate.planner import MOST_MOVES
 from ingest.simulate.printer import Printer
 from ingest.simulate.protection import BED_LIMITS, HOTEND_LIMITS, Protection
 from ingest.simulate.stopwatch import Stopwatch
@@ -100,7 +99,7 @@ class Machine:
 
     def heat(self, heater: Heater, command: Command) -> None:
         """Set a target from the command's S or R."""
-        heater.target_c = command.number("S", command.number("R", heater.target_c))
+        heater.target_c = command.target_c(heater.target_c)
         self.guard(heater)
 
     def heat_and_wait(self, heater: Heater, command: Command) -> None:
@@ -119,10 +118,6 @@ class Machine:
     def position(self) -> Position:
         """Where the head will be after all that is planned; of the printer's own job where it is."""
         return self.printer.position() if self.printer.printing else self.printer.planner.projected
-
-    def moves_free(self) -> int:
-        """For how many moves the planner has room."""
-        return max(MOST_MOVES - len(self.printer.planner._moves), 0)
 
     def draw(self, range_s: tuple[float, float]) -> float:
         """How long somebody or something takes, s."""

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ingest.simulate.course import Course
 from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.ranges import between
+from ingest.simulate.repeats import repeats
 from ingest.simulate.splits import Split
 from ingest.simulate.toolpath import Floats
 
@@ -139,18 +141,15 @@ def shows(kind: FaultKind, course: Course, at_s: float) -> bool:
 
 def ways_over_gaps(course: Course, from_s: float, to_s: float) -> int:
     """Travels between two times that go at least ``GAP_MM`` and lead over what is not printed then."""
-    path = course.path
-    first, last = path.move_at(course.print_s(from_s)), path.move_at(course.print_s(to_s))
-    points = path.points[first : last + 2, :2]
+    path, moves = course.path, course.moves(from_s, to_s)
+    points = path.points[moves.start : moves.stop + 1, :2]
     begin, way = points[:-1], np.diff(points, axis=0)
-    prints = path.melted_mm_s[first : last + 1] > 0.0
+    prints = path.melted_mm_s[moves] > 0.0
     lengths_mm = np.hypot(*way.T)
     counts = (lengths_mm[prints] / CELL_MM).astype(np.intp) + 2
-    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    shares = number / np.repeat(counts - 1, counts)
-    places = np.repeat(begin[prints], counts, axis=0) + shares[:, None] * np.repeat(
-        way[prints], counts, axis=0
-    )
+    which, number = repeats(counts)
+    shares = number / (counts - 1)[which]
+    places = begin[prints][which] + shares[:, None] * way[prints][which]
     printed = _cells(places)
     travels = ~prints & (lengths_mm >= GAP_MM)
     return int(np.count_nonzero(~np.isin(_cells(begin[travels] + way[travels] / 2.0), printed)))
@@ -172,7 +171,6 @@ def _onset_s(rng: np.random.Generator, mechanism: Mechanism, course: Course) -> 
 
 def _grown(rng: np.random.Generator, split: Split, kind: FaultKind, course: Course, at_s: float) -> Fault:
     mechanism = MECHANISMS[kind]
-    low, high = SEVERITY
     growth_s, lot = float(rng.uniform(*mechanism.growth_s)), float(rng.random())
     slower = float(rng.uniform(*SLOWER))
     if split is Split.TEST:
@@ -181,7 +179,7 @@ def _grown(rng: np.random.Generator, split: Split, kind: FaultKind, course: Cour
     return Fault(
         kind=kind,
         at_s=at_s,
-        severity=low + lot * (high - low),
+        severity=between(SEVERITY, lot),
         growth_s=min(growth_s, 300.0),
         part=_weighted(rng, parts),
         seed=int(rng.integers(2**31)),
@@ -190,8 +188,7 @@ def _grown(rng: np.random.Generator, split: Split, kind: FaultKind, course: Cour
 
 def _filament_mm(course: Course, from_s: float, to_s: float) -> dict[int, float]:
     """How much filament each object takes between two times."""
-    path = course.path
-    moves = slice(path.move_at(course.print_s(from_s)), path.move_at(course.print_s(to_s)) + 1)
+    path, moves = course.path, course.moves(from_s, to_s)
     taken = np.bincount(path.part[moves], path.e_mm[1:][moves] - path.e_mm[:-1][moves])
     return {part: float(taken[part]) + LEAST_FILAMENT_MM for part in course.parts(from_s, to_s)}
 

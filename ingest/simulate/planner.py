@@ -59,6 +59,11 @@ class Planner:
         return len(self._moves) > MOST_MOVES
 
     @property
+    def moves_free(self) -> int:
+        """For how many more moves there is room."""
+        return max(MOST_MOVES - len(self._moves), 0)
+
+    @property
     def projected(self) -> Position:
         """Where the head will be after all that is planned, as commands count."""
         gcode = self._gcode

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 import numpy as np
+from msgspec.structs import replace
 
 from ingest.simulate.deposit import Deposit
 from ingest.simulate.extruder import Extruder
@@ -24,12 +25,11 @@ from ingest.simulate.mishaps.natural import Natural
 from ingest.simulate.moment import Pose
 from ingest.simulate.planner import Planner
 from ingest.simulate.plate import Plate
-from ingest.simulate.spec import MachineSpec
+from ingest.simulate.spec import STEP_S, MachineSpec
 from ingest.simulate.thermal import HOTEND_LOSS_W_K
 from ingest.simulate.toolpath import Position, Toolpath, square_rings
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
-STEP_S = 0.2  # control step; an 8-bit Marlin with two heaters takes 0.16 to 0.2 s
 WARM_LAYERS = 30  # layers that a print under way has behind it, where it has so many
 PLA_C = (215.0, 60.0)  # usual targets: hot end, bed
 READY_C = 2.0  # how near to their targets the heaters must be before a cold print begins
@@ -65,9 +65,9 @@ class Printer:
     ) -> None:
         self.now_s = 0.0
         self.plan = FaultPlan(faults)
-        self.spec = MachineSpec() if spec is None else spec
+        self.spec = _some_machine(rng) if spec is None else spec
         self.path = square_rings() if path is None else path
-        self.hotend, self.bed = _heaters(spec, rng)
+        self.hotend, self.bed = HotEnd(self.spec), Bed(self.spec)
         self.fan = 0.0  # duty 0..1
         self.feed_factor = self.flow_factor = 1.0
         self.print_s = 0.0  # time on the path, as at 100 % speed
@@ -239,11 +239,11 @@ class Printer:
         self.hotend.enabled = self.bed.enabled = True
 
 
-def _heaters(spec: MachineSpec | None, rng: np.random.Generator) -> tuple[HotEnd, Bed]:
-    """Those of a machine; of none in particular: hot ends lose more or less heat."""
-    if spec is None:
-        return HotEnd(float(rng.uniform(*HOTEND_LOSS_W_K))), Bed()
-    return HotEnd(spec), Bed(spec)
+def _some_machine(rng: np.random.Generator) -> MachineSpec:
+    """One like any other, but that hot ends lose more or less heat."""
+    usual = MachineSpec()
+    loss_w_k = float(rng.uniform(*HOTEND_LOSS_W_K))
+    return replace(usual, hotend=replace(usual.hotend, loss_w_k=loss_w_k))
 
 
 def _warm_s(path: Toolpath, layers: float) -> float:

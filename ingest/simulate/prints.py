@@ -29,18 +29,8 @@ HOUR_S = 3600
 CAMERA = "simulated"
 DRY_SHARE = 0.1  # of what is asked for: less is nothing
 FRAME_JITTER = 0.05  # of the time between two frames
-HALTING = frozenset(
-    {
-        FaultKind.OPEN_HEATER,
-        FaultKind.WEAK_HEATER,
-        FaultKind.STUCK_HEATER,
-        FaultKind.OPEN_BED,
-        FaultKind.LOOSE_THERMISTOR,
-        FaultKind.OPEN_THERMISTOR,
-        FaultKind.SLIPPED_THERMISTOR,
-    }
-)
-"""Faults that are over when the firmware has halted."""
+HALTING = frozenset({"heater_fault", "sensor_fault"})
+"""Kinds of failure that are over when the firmware has halted."""
 
 Timed: TypeAlias = tuple[int, Item]
 """When it arrives, ns, and what."""
@@ -183,9 +173,9 @@ class Print:
     def _halted_s(self, fault: Fault) -> float:
         """When the firmware's halt ended a fault."""
         halted_s = self.printer.firmware.halted_s
-        return (
-            halted_s if halted_s is not None and fault.kind in HALTING and halted_s > fault.at_s else math.inf
-        )
+        if halted_s is None or halted_s <= fault.at_s or TRUTH[fault.kind] not in HALTING:
+            return math.inf
+        return halted_s
 
     def _truth(self, kind: str | None, from_s: float, to_s: float, text: str) -> Truth:
         return Truth(kind=kind, from_ns=self._ns(from_s), to_ns=self._ns(to_s), text=text)

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingest.simulate.faults import Fault
-from ingest.simulate.simulated import MS_PER_S, REPORT_COMMAND, Order, SimulatedPrinter
+from ingest.simulate.simulated import REPORT_COMMAND, SimulatedPrinter
+from ingest.simulate.toolpath import Order
 
+MS_PER_S = 1_000
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 

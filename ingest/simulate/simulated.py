@@ -12,26 +12,22 @@ from ingest.simulate.blinding import blinded
 from ingest.simulate.card import Card
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
 from ingest.simulate.firmware import Firmware
+from ingest.simulate.happenings import Surroundings
 from ingest.simulate.look import Look
 from ingest.simulate.looks.sample import sample_look
-from ingest.simulate.moment import Light, Moment, View, Visitor
-from ingest.simulate.printer import PLA_C, STEP_S, Printer, Start
+from ingest.simulate.moment import Light, Moment, View
+from ingest.simulate.printer import PLA_C, Printer, Start
 from ingest.simulate.render.scene import Scene
 from ingest.simulate.replies import BOOTED
-from ingest.simulate.spec import MachineSpec
+from ingest.simulate.spec import STEP_S, MachineSpec
 from ingest.simulate.splits import Split
 from ingest.simulate.toolpath import Order, Position, Toolpath
 
-__all__ = ["MS_PER_S", "REPORT_COMMAND", "Order", "Scenery", "SimulatedPrinter"]
-
 REPORT_COMMAND = "M155 S1"
-MS_PER_S = 1_000
-
-
 LOOK = 2  # what is drawn with a seed: 0 the body, 1 the board, 2 the look
 VELOCITY_S = 0.02  # the nozzle's velocity is its way in this time
 
-Scenery: TypeAlias = Callable[[float], tuple[Light, View, tuple[Visitor, ...]]]
+Scenery: TypeAlias = Callable[[float], Surroundings]
 """What surrounds a printer at a time: light, the camera's own moves, visitors."""
 
 

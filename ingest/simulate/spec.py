@@ -10,6 +10,8 @@ from ingest.simulate.pid import BED_GAINS, HOTEND_GAINS, Gains
 from ingest.simulate.thermal import AMBIENT_C, BED, HOTEND, PART_FAN_W_K, ThermalMass, Weather
 from ingest.simulate.thermistor import NOISE_COUNTS, TEN_BIT, Sensor
 
+STEP_S = 0.2  # control step; an 8-bit Marlin with two heaters takes 0.16 to 0.2 s
+
 
 class Board(StrEnum):
     """Whose control and reports a machine has."""

@@ -69,10 +69,6 @@ TWELVE_BIT = Sensor(full_scale=4_096)  # the same at a 32-bit board with Marlin
 KLIPPER = Sensor(full_scale=4_096, samples=8)  # SAMPLE_COUNT of adc_temperature.py
 PT1000 = Sensor(nominal_ohm=1_000.0, beta_k=0.0, full_scale=4_096, samples=8)
 
-counts = TEN_BIT.counts
-celsius = TEN_BIT.celsius
-read = TEN_BIT.read
-
 
 def bounce(looseness: float, rng: np.random.Generator) -> float:
     """What a loose contact adds to one reading, K. ``looseness`` 0..1."""

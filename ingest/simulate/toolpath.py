@@ -12,6 +12,7 @@ import numpy.typing as npt
 CENTRE_MM = (110.0, 110.0)  # of a 220 x 220 mm bed
 BED_MM = (220.0, 220.0)
 FILAMENT_MM2 = math.pi * (1.75 / 2) ** 2
+NO_PART = 255  # number of what belongs to no object: purge lines, skirts and brims
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
@@ -58,7 +59,8 @@ class Toolpath:
     - ``times_s`` [moves + 1] s, never falling; ``points`` [moves + 1, 3] mm, bed coordinates; ``e_mm``
       [moves + 1] mm, filament off the spool
     - ``melted_mm_s`` [moves]: new filament that goes through the nozzle, mm/s; 0: a travel or a retraction
-    - ``layer``, ``feature`` (``Feature``), ``part`` (number of the object on the bed, from 0), each [moves]
+    - ``layer``, ``feature`` (``Feature``), ``part`` (number of the object on the bed, from 0, or
+      ``NO_PART``), each [moves]
     - ``orders``: what else the job tells the board (M104, M106, M600, …), by print time
     """
 

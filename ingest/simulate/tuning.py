@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 
+from ingest.simulate.heater import KLIPPER_STEP_S
 from ingest.simulate.pid import OUTPUT_MAX, Gains
 from ingest.simulate.thermal import Air, ThermalBody, ThermalMass
 
 DELTA_K = 5.0
 PEAKS = 5  # after so many the swing is even: the air is still
-STEP_S = 0.3
 
 
 def autotuned(mass: ThermalMass, target_c: float, ambient_c: float, max_power: float = 1.0) -> Gains:
@@ -37,8 +37,8 @@ def _swing(
     peaks: list[tuple[float, float]] = []
     is_on, at_s, extreme = False, 0.0, (0.0, target_c)
     while len(peaks) < PEAKS:
-        body.advance(STEP_S, is_on * max_power * mass.full_w)
-        at_s += STEP_S
+        body.advance(KLIPPER_STEP_S, is_on * max_power * mass.full_w)
+        at_s += KLIPPER_STEP_S
         sensed_c = body.sensed_c
         is_further = sensed_c < extreme[1] if is_on else sensed_c > extreme[1]
         if is_further:

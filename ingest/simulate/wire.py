@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 MAX_CMD_SIZE = 96  # characters of a line that Marlin takes in
+FAN_MAX = 255.0  # M106's S at full speed
 
 _NUMBER = re.compile(r"^N(-?\d+)\s*")
 _CODE = re.compile(r"^([GMT])\s*(\d+)(.*)$")
@@ -36,6 +37,14 @@ class Command(NamedTuple):
         """The number after a letter, ``default`` where there is none."""
         value = self.words.get(word)
         return default if value is None else value
+
+    def target_c(self, before_c: float) -> float:
+        """The target that M104 and its like set, S or R; the one before where they have neither."""
+        return self.number("S", self.number("R", before_c))
+
+    def fan(self) -> float:
+        """The duty that M106 sets, 0..1: all of it where it tells none."""
+        return min(max(self.number("S", FAN_MAX) / FAN_MAX, 0.0), 1.0)
 
 
 def checksum(text: str) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 from multiprocessing.synchronize import Event
 
 import cv2
 
-PR_SET_PDEATHSIG = 1
+from ingest.child import end_with
 
 _stop: Event | None = None
 
@@ -21,10 +19,8 @@ def begin(stop: Event, parent: int) -> None:
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it has gone already
+    if not end_with(parent, signal.SIGKILL):
+        os._exit(1)
 
 
 def is_stopped() -> bool:

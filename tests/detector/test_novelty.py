@@ -29,7 +29,8 @@ from features.frame import decode_frame
 from ingest.records import NS_PER_S
 from ingest.simulate.demo import demo_printers
 from ingest.simulate.faults import FaultKind
-from ingest.simulate.simulated import Order, SimulatedPrinter
+from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.toolpath import Order
 
 DIM = 64
 NOISE = 0.01

@@ -17,8 +17,9 @@ from ingest.simulate.card import Card
 from ingest.simulate.farm import READY, run_farm
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
 from ingest.simulate.files import CUBE, cube
-from ingest.simulate.printer import STEP_S, Start
+from ingest.simulate.printer import Start
 from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.spec import STEP_S
 from tests.peers.octoprint_server import OctoPrintServer, serving
 from tests.peers.watch import Watch, watching
 from tests.waiting import wait_until

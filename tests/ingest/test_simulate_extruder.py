@@ -8,7 +8,7 @@ import pytest
 
 from ingest.simulate.extruder import MECHANISMS, TUBE_MM, Extruder
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
-from ingest.simulate.printer import STEP_S
+from ingest.simulate.spec import STEP_S
 
 ASKED_MM_S = 3.0
 HOT_C = 210.0

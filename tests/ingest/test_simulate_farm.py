@@ -21,7 +21,8 @@ from ingest.simulate.demo import demo_printers
 from ingest.simulate.farm import READY, TRUTH, run_farm
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.recording import write_recording
-from ingest.simulate.simulated import Order, SimulatedPrinter
+from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.toolpath import Order
 from ingest.sources import Address
 
 LIMIT_S = 20.0

@@ -10,9 +10,9 @@ import pytest
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.firmware import Firmware
 from ingest.simulate.machine import Lateness
-from ingest.simulate.printer import STEP_S, Printer, Start
+from ingest.simulate.printer import Printer, Start
 from ingest.simulate.simulated import SimulatedPrinter
-from ingest.simulate.spec import MachineSpec
+from ingest.simulate.spec import STEP_S, MachineSpec
 from ingest.simulate.wire import numbered
 
 REPORT = re.compile(r"^ T:-?\d+\.\d\d /\d+\.\d\d B:-?\d+\.\d\d /\d+\.\d\d @:\d+ B@:\d+( W:(\?|\d+))?$")

@@ -9,13 +9,12 @@ from msgspec.structs import replace
 from ingest.simulate.faults import Fault, FaultKind, FaultPlan
 from ingest.simulate.heater import HEALTHY, Bed, Effect, Heater, HotEnd
 from ingest.simulate.pid import OUTPUT_MAX, Gains, KlipperPid, Pid, Switching
-from ingest.simulate.spec import Board, MachineSpec
+from ingest.simulate.spec import STEP_S, Board, MachineSpec
 from ingest.simulate.thermal import BED, HOTEND, Air, Weather
 from ingest.simulate.thermistor import KLIPPER, PT1000, TEN_BIT, Sensor
 from ingest.simulate.tuning import autotuned
 
 HOT_C, WARM_C = 215.0, 60.0
-STEP_S = 0.2
 KLIPPER_SPEC = MachineSpec(board=Board.KLIPPER, hotend_sensor=KLIPPER, bed_sensor=KLIPPER, adc_noise=2.0)
 
 

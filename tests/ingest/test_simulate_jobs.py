@@ -14,19 +14,18 @@ from ingest.simulate.jobs import shapes, shapes_apart
 from ingest.simulate.jobs.draw import LONGEST_S, SHORTEST_S, draw_plan
 from ingest.simulate.jobs.files import files_of
 from ingest.simulate.jobs.generate import generate
-from ingest.simulate.jobs.habits import HABITS
-from ingest.simulate.jobs.parts import NO_PART
+from ingest.simulate.jobs.habits import HABITS, SHARED
 from ingest.simulate.jobs.plan import Extras, JobPlan, Material, Pattern, Placed, Process
 from ingest.simulate.jobs.polygons import Canvas, area_mm2, box, hole, inset, regular, walls
 from ingest.simulate.jobs.read import read_job
 from ingest.simulate.jobs.sample import Job, sample_job
 from ingest.simulate.splits import Split
-from ingest.simulate.toolpath import BED_MM, FILAMENT_MM2, Feature, Toolpath
+from ingest.simulate.toolpath import BED_MM, FILAMENT_MM2, NO_PART, Feature, Toolpath
 from ingest.telemetry.gcode.file import layer_times
 
 PLA = Material("pla", 210.0, 60.0, 1.0)
 PLAIN, USUAL = Extras(), Process()
-BUILDERS = [builder for habits in HABITS.values() for builder in (*habits.own, *habits.shared)]
+BUILDERS = [*SHARED, *(builder for habits in HABITS.values() for builder in habits.own)]
 
 
 def plan_of(*parts: Placed, extras: Extras = PLAIN, process: Process = USUAL, seed: int = 1) -> JobPlan:

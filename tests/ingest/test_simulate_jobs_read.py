@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,11 @@ import pytest
 
 from ingest.simulate.jobs import shapes
 from ingest.simulate.jobs.generate import generate
-from ingest.simulate.jobs.parts import NO_PART
 from ingest.simulate.jobs.plan import JobPlan, Material, Placed, Process
 from ingest.simulate.jobs.polygons import box
 from ingest.simulate.jobs.read import read_job
-from ingest.simulate.toolpath import Feature, Toolpath
+from ingest.simulate.toolpath import NO_PART, Feature, Toolpath
 from ingest.telemetry.gcode.file import layer_times
-
-DATA = Path(os.environ.get("NOZZLEWATCH_DATA", "")) / "gcode"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="NOZZLEWATCH_DATA names no folder with gcode/")
 
 
 def lays(path: Toolpath, *features: Feature) -> npt.NDArray[np.bool_]:
@@ -125,11 +120,10 @@ def test_whatever_the_text_it_is_read(text: str) -> None:
     assert path.duration_s > 0
 
 
-@needs_data
 @pytest.mark.data
 @pytest.mark.parametrize("number", range(12))
-def test_real_files_take_as_long_as_their_layers(number: int) -> None:
-    file = sorted(DATA.glob("*.gcode"))[number]
+def test_real_files_take_as_long_as_their_layers(number: int, data_dir: Path) -> None:
+    file = sorted((data_dir / "gcode").glob("*.gcode"))[number]
     lines = file.read_text().splitlines()
     path, layers = read_job(lines), layer_times(lines)
     in_layers_s = sum(layer.time_s for layer in layers)

@@ -10,12 +10,11 @@ import pytest
 from ingest.simulate.heater import HEALTHY, Bed, Heater, HotEnd
 from ingest.simulate.machines import FLEETS, sample_machine
 from ingest.simulate.protection import BED_LIMITS, HOTEND_LIMITS, Protection
-from ingest.simulate.spec import Board, MachineSpec
+from ingest.simulate.spec import STEP_S, Board, MachineSpec
 from ingest.simulate.splits import Split
 from ingest.simulate.thermistor import PT1000
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
-STEP_S = 0.2
 HOT_C, WARM_C = 240.0, 70.0
 FLOW_MM_S = 2.0
 MACHINES = 8

@@ -8,8 +8,9 @@ import pytest
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.firmware import Firmware
 from ingest.simulate.planner import MOST_MOVES, Planner
-from ingest.simulate.printer import STEP_S, Printer, Start
+from ingest.simulate.printer import Printer, Start
 from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.spec import STEP_S
 
 BACK_AND_FORTH = [f"G1 X{10 * (n % 2)} F600" for n in range(1, 100)]
 """10 mm each at 10 mm/s: a second, and what the corners take."""

@@ -7,13 +7,15 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from ingest.simulate import thermistor
 from ingest.simulate.faults import EXPECTED, Fault, FaultKind
 from ingest.simulate.heater import Effect, HotEnd
-from ingest.simulate.printer import STEP_S, Printer, Start
+from ingest.simulate.printer import Printer, Start
 from ingest.simulate.simulated import SimulatedPrinter
-from ingest.simulate.thermal import HOTEND_LOSS_W_K
+from ingest.simulate.spec import STEP_S, MachineSpec
+from ingest.simulate.thermal import HOTEND, HOTEND_LOSS_W_K
+from ingest.simulate.thermistor import OPEN_C, TEN_BIT
 from ingest.simulate.toolpath import square_rings
 from ingest.telemetry.gcode.motion import HEAT_J_MM_K
 
@@ -35,7 +37,7 @@ def held(printer: Printer, seconds: float) -> np.ndarray:
 
 @pytest.mark.parametrize("loss_w_k", HOTEND_LOSS_W_K)
 def test_a_hot_end_without_power_cools_as_fast_as_real_ones_do(loss_w_k: float) -> None:
-    hotend, random = HotEnd(loss_w_k), rng()
+    hotend, random = HotEnd(MachineSpec(hotend=replace(HOTEND, loss_w_k=loss_w_k))), rng()
     hotend.settle(PRINTING_C)
     for _ in range(int(5 / STEP_S)):  # past the lag
         hotend.step(STEP_S, random, Effect(power_share=0.0))
@@ -46,7 +48,7 @@ def test_a_hot_end_without_power_cools_as_fast_as_real_ones_do(loss_w_k: float) 
 
 
 def test_the_thermistor_sees_a_loss_of_power_only_after_some_seconds() -> None:
-    hotend, random = HotEnd(), rng()
+    hotend, random = HotEnd(MachineSpec()), rng()
     hotend.settle(PRINTING_C)
     for _ in range(int(2 / STEP_S)):
         hotend.step(STEP_S, random, Effect(power_share=0.0))
@@ -72,7 +74,7 @@ def test_a_cold_printer_heats_up_within_minutes_and_then_prints() -> None:
 
 
 def test_filament_and_fan_cost_as_much_power_as_on_real_printers() -> None:
-    quiet, flowing = HotEnd(), HotEnd()
+    quiet, flowing = HotEnd(MachineSpec()), HotEnd(MachineSpec())
     quiet.settle(PRINTING_C)
     flowing.settle(PRINTING_C, HEAT_J_MM_K * square_rings().mean_filament_mm_s)
     assert 3 <= flowing.power - quiet.power <= 16
@@ -80,10 +82,10 @@ def test_filament_and_fan_cost_as_much_power_as_on_real_printers() -> None:
 
 def test_readings_come_in_the_steps_of_the_converter() -> None:
     random = rng()
-    readings = {round(thermistor.read(PRINTING_C, random), 2) for _ in range(1000)}
+    readings = {round(TEN_BIT.read(PRINTING_C, random), 2) for _ in range(1000)}
     assert len(readings) < 20
     assert max(readings) - min(readings) < 1.5
-    assert thermistor.celsius(thermistor.counts(60.0)) == pytest.approx(60.0)
+    assert TEN_BIT.celsius(TEN_BIT.counts(60.0)) == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_loose_thermistor_jumps_and_an_open_one_reads_the_end_of_the_table() -
     loose = held(Printer(rng(), [Fault(kind=FaultKind.LOOSE_THERMISTOR, at_s=0.0)]), 60)
     assert np.abs(np.diff(loose)).max() > 20.0
     opened = held(Printer(rng(), [Fault(kind=FaultKind.OPEN_THERMISTOR, at_s=10.0)]), 20)
-    assert opened[-1] == thermistor.OPEN_C
+    assert opened[-1] == OPEN_C
 
 
 def test_every_fault_is_expected_as_some_kind() -> None:

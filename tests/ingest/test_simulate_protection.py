@@ -8,7 +8,7 @@ import pytest
 from ingest.simulate.faults import Fault, FaultKind
 from ingest.simulate.firmware import Firmware
 from ingest.simulate.heater import Heater
-from ingest.simulate.printer import STEP_S, Printer, Start
+from ingest.simulate.printer import Printer, Start
 from ingest.simulate.protection import (
     BED_LIMITS,
     HOTEND_LIMITS,
@@ -20,6 +20,7 @@ from ingest.simulate.protection import (
     Protection,
 )
 from ingest.simulate.simulated import SimulatedPrinter
+from ingest.simulate.spec import STEP_S
 
 FAULT_S = 20.0
 HOLD = [(HOTEND_LIMITS, 40.0, 4.0), (BED_LIMITS, 20.0, 2.0)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ingest.simulate.faults import FaultKind
-from ingest.simulate.mishaps.detachment import Fate, fate_of
+from ingest.simulate.mishaps.detachment import Detachment, Fate
 from ingest.simulate.simulated import SimulatedPrinter
 from ingest.simulate.strands import MOST_IN_ALL, MOST_STRANDS, Strands
 from tests.ingest.mishaps import (
@@ -97,6 +97,10 @@ def test_a_part_that_comes_off_leaves_the_others_as_they_are(seed: int) -> None:
     for column in COLUMNS:
         assert np.array_equal(there[column][there["part"] == 0], usual[column][usual["part"] == 0])
     assert (there["part"] == 1).sum() < (usual["part"] == 1).sum()
+
+
+def fate_of(seed: int) -> Fate:
+    return Detachment(fault(FaultKind.DETACHMENT, seed=seed), towers()).fate
 
 
 def seed_for(fate: Fate) -> int:

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from ingest.simulate.jobs.habits import HABITS, HOLLOW, OVERHANGING, SHARED, Habits, Range
+from ingest.simulate.jobs.habits import HABITS, HOLLOW, OVERHANGING, SHARED, Habits
 from ingest.simulate.jobs.plan import Extras, JobPlan, Pattern, Placed, Process, Solid, Speeds
 from ingest.simulate.jobs.polygons import area_mm2, length_mm
 from ingest.simulate.jobs.script import MOST_MM3_S
 from ingest.simulate.jobs.shapes import Shape
+from ingest.simulate.ranges import Range
 from ingest.simulate.splits import Split
 from ingest.simulate.toolpath import BED_MM
 

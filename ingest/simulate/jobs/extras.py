@@ -10,6 +10,7 @@ import numpy as np
 from ingest.simulate.jobs.hatch import Flags, hatch
 from ingest.simulate.jobs.paths import Path, closed
 from ingest.simulate.jobs.polygons import Canvas, Mask, Rings, box, moved
+from ingest.simulate.repeats import repeats
 from ingest.simulate.toolpath import Feature, Floats
 
 FUZZY_STEP_MM = 0.9  # PrusaSlicer's fuzzy_skin_point_dist is 0.8
@@ -24,10 +25,8 @@ def fuzzy(points: Floats, by_mm: float, rng: np.random.Generator) -> Floats:
     ways = np.diff(points, axis=0)
     lengths = np.hypot(*ways.T)
     steps = np.maximum(np.round(lengths / FUZZY_STEP_MM), 1).astype(np.intp)
-    edge = np.repeat(np.arange(len(steps)), steps)
-    share = (
-        np.arange(len(edge)) - np.repeat(np.cumsum(steps) - steps, steps) + rng.random(len(edge))
-    ) / steps[edge]
+    edge, number = repeats(steps)
+    share = (number + rng.random(len(edge))) / steps[edge]
     left = np.column_stack([-ways[:, 1], ways[:, 0]]) / np.maximum(lengths, 1e-9)[:, None]
     aside = rng.uniform(-by_mm, by_mm, len(edge))
     rough = points[edge] + share[:, None] * ways[edge] + aside[:, None] * left[edge]

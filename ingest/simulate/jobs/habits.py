@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ingest.simulate.jobs import shapes, shapes_apart
 from ingest.simulate.jobs.plan import Material, Pattern
 from ingest.simulate.jobs.shapes import Builder
+from ingest.simulate.ranges import Range
 from ingest.simulate.splits import Split
-
-Range: TypeAlias = tuple[float, float]
 
 
 class Habits(NamedTuple):
     """One split's. Ranges are drawn from evenly; ``shares`` are how often a job has a trait."""
 
-    shared: tuple[Builder, ...]
     own: tuple[Builder, ...]
     shared_slender: tuple[Range, ...]  # heights of the shared bodies in sizes; no other split has these
     own_slender: Range
@@ -37,7 +35,6 @@ class Habits(NamedTuple):
 SHARED = (shapes.cube, shapes.vase)
 
 TRAIN = Habits(
-    shared=SHARED,
     own=(
         shapes.drilled_box, shapes.tube, shapes.cone, shapes.towers, shapes.bracket,
         shapes.flat_plate, shapes.organiser, shapes.dome,
@@ -66,7 +63,6 @@ TRAIN = Habits(
     }),
 )  # fmt: skip
 VAL = Habits(
-    shared=SHARED,
     own=(shapes_apart.gear, shapes_apart.arch, shapes_apart.comb, shapes_apart.twisted_prism),
     shared_slender=((1.2, 1.7),),
     own_slender=(0.5, 1.4),
@@ -91,7 +87,6 @@ VAL = Habits(
     }),
 )  # fmt: skip
 TEST = Habits(
-    shared=SHARED,
     own=(
         shapes_apart.hull, shapes_apart.lattice, shapes_apart.letters, shapes_apart.stairs,
         shapes_apart.star, shapes_apart.ring_on_edge,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.jobs.polygons import Rings, following, moved
+from ingest.simulate.repeats import repeats
 from ingest.simulate.toolpath import Floats
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -78,9 +79,8 @@ def _cross(ring: Floats, spacing_mm: float) -> tuple[npt.NDArray[np.intp], Float
     after = following(ring)
     low = np.ceil(np.minimum(ring[:, 1], after[:, 1]) / spacing_mm - 0.5).astype(np.intp)
     high = np.ceil(np.maximum(ring[:, 1], after[:, 1]) / spacing_mm - 0.5).astype(np.intp)
-    count = high - low
-    edge = np.repeat(np.arange(len(ring)), count)
-    row = low[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    edge, number = repeats(high - low)
+    row = low[edge] + number
     y = (row + 0.5) * spacing_mm
     begin, end = ring[edge], after[edge]
     share = (y - begin[:, 1]) / (end[:, 1] - begin[:, 1])

@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulate.toolpath import Bytes, Floats
+from ingest.simulate.repeats import repeats
+from ingest.simulate.toolpath import NO_PART, Bytes, Floats
 
-NO_PART = 255
-"""Number of what belongs to no object: purge lines, skirts and brims."""
 PIXEL_MM = 1.0
 JOIN_PIXELS = 3
 """Width by which footprints grow: what is nearer than about so many mm is one object."""
@@ -37,8 +36,8 @@ def _footprint(begin: Floats, end: Floats, size_mm: Floats) -> npt.NDArray[np.ui
     """Picture of where lines lie, 0 there and 255 elsewhere, grown by half of what objects are apart."""
     picture = np.zeros((int(size_mm[1] / PIXEL_MM) + 2, int(size_mm[0] / PIXEL_MM) + 2), np.uint8)
     steps = np.ceil(np.hypot(*(end - begin).T) / PIXEL_MM).astype(np.intp) + 1
-    line = np.repeat(np.arange(len(steps)), steps)
-    share = (np.arange(len(line)) - np.repeat(np.cumsum(steps) - steps, steps)) / steps[line]
+    line, number = repeats(steps)
+    share = number / steps[line]
     column, row = ((begin[line] + share[:, None] * (end - begin)[line]) / PIXEL_MM).astype(np.intp).T
     picture[row, column] = 255
     grown = cv2.dilate(picture, np.ones((JOIN_PIXELS, JOIN_PIXELS), np.uint8))

@@ -8,8 +8,8 @@ from itertools import takewhile
 import numpy as np
 
 from ingest.simulate.jobs.features import Flags, feature_of, guess_features
-from ingest.simulate.jobs.parts import NO_PART, number_parts
-from ingest.simulate.toolpath import BED_MM, Bytes, Feature, Floats, Order, Toolpath
+from ingest.simulate.jobs.parts import number_parts
+from ingest.simulate.toolpath import BED_MM, NO_PART, Bytes, Feature, Floats, Order, Toolpath
 from ingest.telemetry.gcode.interpreter import GCode
 from ingest.telemetry.gcode.words import read_command
 
@@ -31,7 +31,7 @@ def read_job(lines: Iterable[str], bed_mm: tuple[float, float] = BED_MM) -> Tool
     Every move or dwell that takes time is a move; arcs are chords. Times and ``melted_mm_s`` contain the
     job's own M220 and M221. ``orders`` are the other commands as written, without comments, a G4 too (its
     time is in the path already). Where G28 or G92 puts the head elsewhere, a move of no time goes there.
-    Parts are numbered from 0 as they are begun; purge lines, skirts and brims have ``parts.NO_PART``.
+    Parts are numbered from 0 as they are begun; purge lines, skirts and brims have ``NO_PART``.
     Never raises; a file without any move is one that stands still for a moment.
     """
     log = _Log()

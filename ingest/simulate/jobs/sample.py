@@ -10,9 +10,10 @@ import numpy as np
 from ingest.simulate.jobs.draw import LONGEST_S, SHORTEST_S, draw_plan, traits_of
 from ingest.simulate.jobs.files import files_of, read_real
 from ingest.simulate.jobs.generate import generate
+from ingest.simulate.jobs.plan import JobPlan
 from ingest.simulate.jobs.read import read_job
 from ingest.simulate.splits import Split
-from ingest.simulate.toolpath import BED_MM, Toolpath
+from ingest.simulate.toolpath import BED_MM, NO_PART, Toolpath
 from ingest.telemetry.gcode.words import read_command
 
 REAL_SHARE = 0.15
@@ -45,20 +46,19 @@ def sample_job(
     if is_real and files:
         return _real(files[int(rng.integers(len(files)))], bed_mm)
     for _ in range(TRIES):
-        job = _generated(rng, split, bed_mm)
+        job = job_of(draw_plan(rng, split, bed_mm))
         if SHORTEST_S <= job.path.duration_s <= LONGEST_S:
             break
     return job
 
 
-def _generated(rng: np.random.Generator, split: Split, bed_mm: tuple[float, float]) -> Job:
-    plan = draw_plan(rng, split, bed_mm)
-    lines = generate(plan)
-    material = plan.material
+def job_of(plan: JobPlan) -> Job:
+    """The job that a plan comes to."""
+    lines, material = generate(plan), plan.material
     return Job(
         name=plan.name,
         gcode="\n".join(lines),
-        path=read_job(lines, bed_mm),
+        path=read_job(lines, plan.bed_mm),
         material=material.name,
         targets_c=(material.hotend_c, material.bed_c),
         traits=traits_of(plan),
@@ -68,7 +68,7 @@ def _generated(rng: np.random.Generator, split: Split, bed_mm: tuple[float, floa
 def _real(file: Path, bed_mm: tuple[float, float]) -> Job:
     lines, path = read_real(file, bed_mm)
     targets_c = _highest_c(path, "M104", "M109"), _highest_c(path, "M140", "M190")
-    parts = np.unique(path.part[path.part < 255])  # noqa: PLR2004 - parts.NO_PART
+    parts = np.unique(path.part[path.part != NO_PART])
     return Job(
         name=file.stem,
         gcode="\n".join(lines),

@@ -12,13 +12,11 @@ from ingest.simulate.jobs.plan import JobPlan
 from ingest.simulate.toolpath import FILAMENT_MM2, Feature, Floats
 
 FLAT_MOVE, RISING_MOVE = "G1 X%.3f Y%.3f E%.5f", "G1 X%.3f Y%.3f Z%.3f E%.5f"
-STEP_OVER_MM = 1.0  # the nozzle goes so far without retracting, anywhere
 LEAST_RETRACT_MM, LEAST_RETRACT_INSIDE_MM = 4.0, 20.0
 """Travels shorter than this leave the filament where it is; inside of a part longer ones do."""
 HIDDEN = frozenset({Feature.INFILL, Feature.SKIN, Feature.SUPPORT, Feature.IRONING, Feature.INNER_WALL})
 FIRST_LAYER_MM_S2 = 500.0
 SLOWEST_MM_S = 12.0  # PrusaSlicer's min_print_speed is 10 or 15
-COOLED = frozenset(Feature) - {Feature.PURGE}
 MOST_MM3_S = 12.0  # what a usual hot end melts (E3D V6: 11 to 15)
 Z_MM_S = 12.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.simulate.look import Colour, Vector
+from ingest.simulate.look import Colour, Vector, vector
 from ingest.simulate.looks.colours import colour, scaled, varied
 from ingest.simulate.looks.shapes import Pile, X, Y, Z, box, patch, rod, slab
 
@@ -39,7 +39,7 @@ def rods(
     metal = varied(CHROME, rng, 0.08)
     for share in (0.0, 1.0):
         first, last = np.array(begin) + share * np.array(apart), np.array(end) + share * np.array(apart)
-        pile.add(rod(_vector(first), _vector(last), radius, 6), metal, 0.9)
+        pile.add(rod(vector(first), vector(last), radius, 6), metal, 0.9)
 
 
 def screw(pile: Pile, foot: Vector, height: float, rng: np.random.Generator) -> None:
@@ -61,8 +61,3 @@ def stepper(pile: Pile, low: Vector, rng: np.random.Generator) -> None:
 def belt(pile: Pile, low: Vector, high: Vector) -> None:
     """A toothed belt between two corners."""
     pile.add(box(low, high), BLACK, 0.1)
-
-
-def _vector(point: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Vector:
-    x, y, z = point.tolist()
-    return (x, y, z)

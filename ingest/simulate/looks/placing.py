@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulate.look import Kinematics, Lens, Sensor, Vector
+from ingest.simulate.look import Kinematics, Lens, Sensor, Vector, vector
 from ingest.simulate.looks.cameras import draw_distortion
 from ingest.simulate.looks.families import Family
 from ingest.simulate.toolpath import Feature, Toolpath
@@ -129,8 +129,7 @@ def _aim(extent: Extent, eye: Vector, off: Vectors) -> Vector:
     towards = np.array(extent.middle) - np.array(eye)
     distance_mm = float(np.linalg.norm(towards))
     _, right, down = _axes(towards)
-    aim = np.array(extent.middle) - distance_mm * (off[0] * right + off[1] * down)
-    return (float(aim[0]), float(aim[1]), float(aim[2]))
+    return vector(np.array(extent.middle) - distance_mm * (off[0] * right + off[1] * down))
 
 
 def _axes(towards: Vectors) -> tuple[Vectors, Vectors, Vectors]:

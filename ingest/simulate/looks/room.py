@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ingest.simulate.look import Look, Vector
+from ingest.simulate.look import Look, Vector, vector
 from ingest.simulate.looks.colours import Picture, one_of
 from ingest.simulate.looks.noise import Field, chance, clouds, grain, soft, streaks
 from ingest.simulate.looks.rays import Hits, Side, background_size, cast
@@ -64,12 +64,7 @@ def _box(look: Look, rng: np.random.Generator) -> tuple[Vector, Vector]:
         high = (width + beside, depth + behind, float(rng.uniform(900, 1500)))
     eye = look.lens.eye_mm
     lower, upper = np.minimum(low, np.subtract(eye, NEAR_MM)), np.maximum(high, np.add(eye, NEAR_MM))
-    return _vector(lower), _vector(upper)
-
-
-def _vector(point: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Vector:
-    x, y, z = point.tolist()
-    return (x, y, z)
+    return vector(lower), vector(upper)
 
 
 def _surfaces(look: Look, hits: Hits, low: Vector, high: Vector, rng: np.random.Generator) -> Picture:

@@ -11,12 +11,14 @@ from enum import IntEnum
 
 import numpy as np
 
-from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.faults import Fault
 from ingest.simulate.laying import Pieces
-from ingest.simulate.mishaps.mishap import Mishap, rng_of
+from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.moment import Pose
 from ingest.simulate.plate import Plate
 from ingest.simulate.poses import SLACK_MM, Footing, Place, footing_of, pose_of
+from ingest.simulate.ranges import between
+from ingest.simulate.spec import STEP_S
 from ingest.simulate.toolpath import Floats, Position, Toolpath
 
 
@@ -31,7 +33,6 @@ class Fate(IntEnum):
 
 FATE_SHARES = (0.4, 0.3, 0.15, 0.15)
 WAITS_S = (4.0, 60.0)  # from the onset until its fate, beyond the growth
-STEP_S = 0.2  # between two calls
 JERK_SHARE = 0.2  # share of the steps over the part in which it gives way
 JERK_MM = 1.6  # mean way of one, when it is wholly loose
 JERK_DEG = 3.0
@@ -46,11 +47,6 @@ GONE_Z_MM = -400.0  # below the bed's edge: out of sight
 SPREADS_S = (120.0, 360.0)  # until what lies about has taken the other parts' hold, too
 SPREADS = 0.6  # share of prints in which it does
 LOOK_AGAIN_S, LOOK_AGAIN_MM = 4.0, 4.0  # after that the heights of what stands are taken again
-
-
-def fate_of(seed: int) -> Fate:
-    """What becomes of a part whose detachment has this seed; splits may keep a fate to themselves."""
-    return Fate(int(rng_of(FaultKind.DETACHMENT, seed).choice(len(Fate), p=FATE_SHARES)))
 
 
 class Detachment(Mishap):
@@ -135,15 +131,13 @@ class Detachment(Mishap):
 
     def _tip(self, footing: Footing, since_s: float) -> None:
         """Fall over, faster and faster; what is flat only leans."""
-        low_s, high_s = FALLS_S
-        fallen = min(since_s / (low_s + (high_s - low_s) * self._lasts), 1.0) ** 2
+        fallen = min(since_s / between(FALLS_S, self._lasts), 1.0) ** 2
         most_rad = math.pi / 2.0 if footing.height_mm > TALL * 2.0 * footing.radius_mm else self._lean_rad
         self._place = self._place._replace(tip_rad=most_rad * fallen, way_rad=self._fixed_way())
 
     def _sweep(self, footing: Footing) -> None:
         """Go on in the direction of the push until it lies, or has fallen off the bed."""
-        low_mm_s, high_mm_s = SWEPT_MM_S
-        step_mm = min((low_mm_s + (high_mm_s - low_mm_s) * self._lasts) * STEP_S, self._swept_mm)
+        step_mm = min(between(SWEPT_MM_S, self._lasts) * STEP_S, self._swept_mm)
         self._swept_mm -= step_mm
         way_rad, place = self._fixed_way(), self._place
         x_mm, y_mm = place.x_mm + step_mm * math.cos(way_rad), place.y_mm + step_mm * math.sin(way_rad)
@@ -154,8 +148,7 @@ class Detachment(Mishap):
 
     def _take_along(self, nozzle: Floats, since_s: float) -> None:
         """Hang on the nozzle for a while, a little crooked, then drop where it is."""
-        low_s, high_s = TAKEN_S
-        if since_s > low_s + (high_s - low_s) * self._lasts:
+        if since_s > between(TAKEN_S, self._lasts):
             self._place = self._there(nozzle)._replace(z_mm=0.0)
             self._held, self.fate = None, Fate.PUSHED
         elif self._held is None:

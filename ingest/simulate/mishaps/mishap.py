@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.faults import Fault
 from ingest.simulate.laying import Bools, Pieces
 from ingest.simulate.moment import Pose
 from ingest.simulate.plate import Plate
-from ingest.simulate.toolpath import Bytes, Position, Toolpath
-
-NO_PART = 255  # purge lines, skirts: what belongs to no object
-_KINDS = tuple(FaultKind)
+from ingest.simulate.toolpath import NO_PART, Bytes, Position, Toolpath
 
 
 class Mishap:
@@ -19,7 +16,7 @@ class Mishap:
 
     def __init__(self, fault: Fault, path: Toolpath) -> None:
         self.fault = fault
-        self.rng = rng_of(fault.kind, fault.seed)
+        self.rng = fault.rng()
         parts = np.unique(path.part[path.part != NO_PART])
         self.part = int(parts[0]) if len(parts) == 1 else fault.part  # the object that it befalls
 
@@ -38,8 +35,3 @@ class Mishap:
     def befallen(self, part: Bytes) -> Bools:
         """Which lines belong to the object that the fault befalls, [n]."""
         return np.asarray(part == self.part)
-
-
-def rng_of(kind: FaultKind, seed: int) -> np.random.Generator:
-    """What a mishap of that kind and seed draws from."""
-    return np.random.default_rng([seed, _KINDS.index(kind)])

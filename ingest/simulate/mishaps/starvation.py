@@ -7,6 +7,7 @@ import numpy as np
 from ingest.simulate.faults import Fault
 from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.plate import Plate
+from ingest.simulate.ranges import between
 from ingest.simulate.strands import lump
 from ingest.simulate.toolpath import Position, Toolpath
 
@@ -37,5 +38,5 @@ class Starvation(Mishap):
     def _lasts_s(self, now_s: float) -> float:
         if self._stands:
             return float(self.rng.uniform(*STANDS_S))
-        slow, fast = GOES_S
-        return float(self.rng.exponential(slow + (fast - slow) * self.fault.severity_at(now_s))) + 0.2
+        mean_s = between(GOES_S, self.fault.severity_at(now_s))
+        return float(self.rng.exponential(mean_s)) + 0.2

@@ -10,6 +10,7 @@ from ingest.simulate.faults import Fault
 from ingest.simulate.laying import Pieces
 from ingest.simulate.mishaps.mishap import Mishap
 from ingest.simulate.plate import Plate
+from ingest.simulate.ranges import between
 from ingest.simulate.strands import hair, lump, whisker
 from ingest.simulate.toolpath import Floats, Toolpath
 
@@ -71,8 +72,7 @@ class Stringing(Mishap):
 
     def act(self, plate: Plate, pieces: Pieces, now_s: float) -> Pieces:
         severity = self.fault.severity_at(now_s)
-        low, high = HAIRS
-        share = low + (high - low) * severity if severity > 0.0 else 0.0
+        share = between(HAIRS, severity) if severity > 0.0 else 0.0
         how = _oozing(severity)
         for begin, end in zip(*self._ways.take(pieces), strict=True):
             for number in range(self._hairs(share)):

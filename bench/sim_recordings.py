@@ -21,13 +21,11 @@ from ingest.recordings.format import CAMERA, Picture, Truth
 from ingest.recordings.reader import Recording
 from ingest.recordings.writer import SUFFIX
 from ingest.records import CHANNEL, COUNTED, NS_PER_S, Reading
-from ingest.simulate.faults import SEEN_ONLY
+from ingest.simulate.faults import BLINDING, SEEN_ONLY
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
 FIGURES = ROOT / "bench" / "simulator.json"
-BLIND = frozenset({"camera_fault", "telemetry_fault"})
-"""What is wrong with the watch and not with the print."""
 
 
 class Shown(NamedTuple):
@@ -84,13 +82,13 @@ def simulator(recording: Recording) -> str:
 
 def onset_ns(truths: Sequence[Truth]) -> int | None:
     """When the print began to fail; None for one that did not, whatever befell camera and telemetry."""
-    failures = (truth.from_ns for truth in truths if truth.kind is not None and truth.kind not in BLIND)
+    failures = (truth.from_ns for truth in truths if truth.kind is not None and truth.kind not in BLINDING)
     return min(failures, default=None)
 
 
 def only_blind(truths: Sequence[Truth]) -> bool:
     """Whether something is wrong with the watch and nothing with the print."""
-    return onset_ns(truths) is None and any(truth.kind in BLIND for truth in truths)
+    return onset_ns(truths) is None and any(truth.kind in BLINDING for truth in truths)
 
 
 def failing_at(truths: Sequence[Truth], at_ns: int, sampling: Sampling) -> bool | None:

@@ -24,7 +24,7 @@ import cv2
 from rich.console import Console
 
 from bench.sim_recordings import write_section
-from ingest.simulate.produce import MAKING, Wanted, make, produce
+from ingest.simulate.produce import Wanted, make, produce
 from ingest.simulate.splits import Split
 from ingest.simulate.version import simulator_version
 
@@ -118,7 +118,6 @@ def _held() -> dict[str, dict[str, float]]:
 
 
 def _wanted(folder: Path, split: Split, prints: int, minutes: float) -> Wanted:
-    (folder / MAKING).mkdir(exist_ok=True)
     return Wanted(prints=prints, seed=SEED, split=split, folder=folder, minutes=minutes, size=SIZE)
 
 

@@ -228,6 +228,9 @@ def simulate(
     gcode: Annotated[
         str | None, typer.Option(help="folder of real G-code for some of the jobs, or none")
     ] = None,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="make each failing print without its failure, too")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, max=1024, help="processes (default: cores)")] = None,
     json: JsonOption = None,
     debug: Debug = False,
@@ -239,7 +242,7 @@ def simulate(
     def run(stop: threading.Event) -> int:
         wanted = Wanted(
             prints=prints, seed=seed, split=split, folder=output, minutes=minutes, fps=fps, failing=failing,
-            size=work.size_of(size), gcode=work.gcode_of(gcode),
+            size=work.size_of(size), gcode=work.gcode_of(gcode), pairs=pairs,
         )  # fmt: skip
         work.tell(work.simulate(wanted, jobs or work.cores(), stop, quiet=json is not None), json)
         return FINE

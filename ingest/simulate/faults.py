@@ -101,6 +101,9 @@ SEEN_ONLY = frozenset(
 )
 """Kinds of failure that only a picture shows, or shows best; the detector tells them as unusual by now."""
 
+BLINDING = frozenset({"camera_fault", "telemetry_fault"})
+"""Kinds of failure that befall the watch and not the print."""
+
 UNUSUAL = "unusual"
 EXPECTED: dict[FaultKind, str] = {
     fault: UNUSUAL if kind in SEEN_ONLY else kind for fault, kind in TRUTH.items()

@@ -1,18 +1,15 @@
 """Makes sets of simulated prints: one recording a print, in a folder that can be resumed, on several cores.
 
-A print is written in ``.making`` and moved beside the others when it is whole, so that what stands in the
-folder is finished. ``simulation.json`` says what the folder holds; recordings of other arguments or of
-another simulator are never mixed into it.
+A print is written in a hidden folder and moved beside the others when it is whole, so that what stands in the
+folder is finished.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
 from multiprocessing import get_context
@@ -22,17 +19,17 @@ from typing import TypeAlias
 import cv2
 import msgspec
 
-from ingest.errors import NozzlewatchError, UsageError
+from ingest.errors import NozzlewatchError
 from ingest.recordings.writer import SUFFIX, RecordingWriter
 from ingest.records import Frame
 from ingest.simulate import workers
 from ingest.simulate.faults import TRUTH
+from ingest.simulate.held import MAKING, Held, claimed
 from ingest.simulate.prints import Print, about
-from ingest.simulate.scenario import FAILING, draw
+from ingest.simulate.scenario import FAILING, Scenario, draw, print_name
 from ingest.simulate.splits import Split
 from ingest.simulate.version import gcode_version, simulator_version
 
-MAKING, HELD, LOCK = ".making", "simulation.json", "lock"
 ITEMS_PER_WRITE = 500
 """Items packed between two writes, and between two looks at whether to stop: some seconds of a print."""
 AHEAD = 2
@@ -47,21 +44,8 @@ class ProductionFailed(NozzlewatchError):
     """A recording could not be made."""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What the recordings of a folder have in common."""
-
-    split: Split
-    seed: int
-    minutes: float
-    fps: float
-    failing: float
-    size: tuple[int, int]  # width, height, pixels
-    gcode: str  # the version of the real G-code that jobs are taken from, "" for none
-    simulator: str
-
-
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A set of prints to make, numbered from 0."""
+    """A set of prints to make, numbered from 0; with ``pairs`` also each failing one without its failure."""
 
     prints: int
     seed: int
@@ -72,10 +56,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     failing: float = FAILING
     gcode: Path | None = None
     size: tuple[int, int] = (320, 240)
+    pairs: bool = False
 
     def path(self, number: int) -> Path:
         """Where a print's recording stands when it is finished."""
-        return self.folder / f"{self.split}-{self.seed}-{number:05d}{SUFFIX}"
+        return self.folder / f"{print_name(self.split, self.seed, number)}{SUFFIX}"
 
     @property
     def held(self) -> Held:
@@ -88,12 +73,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             failing=self.failing,
             size=self.size,
             gcode=gcode_version(self.gcode),
+            pairs=self.pairs,
             simulator=simulator_version(),
         )
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """One recording that was made: its ``kinds`` of failures, ``frames`` and ``size`` in bytes."""
+    """A print that was made: the kinds of its failures, the frames and bytes of all its recordings."""
 
     number: int
     path: str
@@ -118,7 +104,7 @@ def produce(wanted: Wanted, jobs: int, tell: Tell, is_stopped: IsStopped) -> Non
     Stopped when ``is_stopped`` says so, ProductionFailed where a worker or the disk fails. Whatever is
     finished by then stays; the same call goes on from there.
     """
-    with _owned(wanted):
+    with claimed(wanted.folder, wanted.held):
         numbers = missing(wanted)
         for left in (wanted.folder / MAKING).glob(f"*{SUFFIX}"):  # by one that was killed
             left.unlink()
@@ -130,7 +116,7 @@ def produce(wanted: Wanted, jobs: int, tell: Tell, is_stopped: IsStopped) -> Non
 
 
 def make(wanted: Wanted, number: int, is_stopped: IsStopped) -> Made:
-    """Make one recording. Raises as ``produce``; nothing is left of one that was not finished."""
+    """Make one print. Raises as ``produce``; nothing is left of one that was not finished."""
     scenario = draw(
         wanted.seed,
         wanted.split,
@@ -141,13 +127,28 @@ def make(wanted: Wanted, number: int, is_stopped: IsStopped) -> Made:
         gcode=wanted.gcode,
         size=wanted.size,
     )
+    # the counterfactual comes first: where a print stands, what belongs to it does too
+    asked = [scenario.counterfactual, scenario] if wanted.pairs and scenario.fails else [scenario]
+    recorded = [_record(wanted.folder, one, is_stopped) for one in asked]
+    return Made(
+        number=number,
+        path=str(wanted.path(number)),
+        kinds=tuple(TRUTH[fault.kind] for fault in scenario.faults),
+        frames=sum(frames for frames, _ in recorded),
+        size=sum(size for _, size in recorded),
+    )
+
+
+def _record(folder: Path, scenario: Scenario, is_stopped: IsStopped) -> tuple[int, int]:
+    """Make one recording: its frames, and its size in bytes."""
     simulated = Print(scenario)
     metadata = about(scenario, version("nozzlewatch"), simulator_version())
-    writer = RecordingWriter(_unfinished(wanted, number), metadata)
+    (folder / MAKING).mkdir(parents=True, exist_ok=True)
+    writer = RecordingWriter(folder / MAKING / f"{scenario.name}{SUFFIX}", metadata)
     try:
         frames = _fill(writer, simulated, is_stopped)
         writer.finish()
-        writer.path.replace(wanted.path(number))
+        writer.path.replace(folder / writer.path.name)
     except OSError as error:
         writer.discard()
         raise ProductionFailed(
@@ -156,8 +157,7 @@ def make(wanted: Wanted, number: int, is_stopped: IsStopped) -> Made:
     except BaseException:
         writer.discard()
         raise
-    kinds = tuple(TRUTH[fault.kind] for fault in scenario.faults)
-    return Made(number=number, path=str(wanted.path(number)), kinds=kinds, frames=frames, size=writer.size)
+    return frames, writer.size
 
 
 def _fill(writer: RecordingWriter, simulated: Print, is_stopped: IsStopped) -> int:
@@ -175,72 +175,6 @@ def _fill(writer: RecordingWriter, simulated: Print, is_stopped: IsStopped) -> i
     for truth in simulated.truths():
         writer.add_label(truth)
     return frames
-
-
-# The folder
-
-
-@contextmanager
-def _owned(wanted: Wanted) -> Iterator[None]:
-    """The folder, made where it is missing, checked, and nobody else's meanwhile."""
-    try:
-        (wanted.folder / MAKING).mkdir(parents=True, exist_ok=True)
-        lock = (wanted.folder / MAKING / LOCK).open("w")
-    except OSError as error:
-        raise UsageError(
-            f"{wanted.folder}: found {error.strerror}, expected a folder to write recordings into"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"{wanted.folder}: found another simulate at work there, expected none: wait for it, or "
-                "choose another folder"
-            ) from error
-        _claim(wanted)
-        yield
-
-
-def _claim(wanted: Wanted) -> None:
-    """Check that the folder holds recordings of these arguments, or say that it will."""
-    told, held = wanted.folder / HELD, wanted.held
-    if not told.exists():
-        _refuse_strangers(wanted)
-        fresh = told.with_suffix(".new")
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(held)) + b"\n")
-        fresh.replace(told)
-        return
-    try:
-        before = msgspec.json.decode(told.read_bytes(), type=Held)
-    except (msgspec.DecodeError, OSError) as error:
-        raise UsageError(f"{told}: found what is no such file ({error}): choose another folder") from error
-    differences = [
-        f"{name} {getattr(before, name)} (now {getattr(held, name)})"
-        for name in Held.__struct_fields__
-        if getattr(before, name) != getattr(held, name)
-    ]
-    if differences:
-        raise UsageError(
-            f"{wanted.folder}: found recordings of {', '.join(differences)}, expected those of the same "
-            "arguments and simulator: choose another folder, or remove this one"
-        )
-
-
-def _refuse_strangers(wanted: Wanted) -> None:
-    strangers = sorted(wanted.folder.glob(f"*{SUFFIX}"))
-    if strangers:
-        raise UsageError(
-            f"{wanted.folder}: found {strangers[0].name} but no {HELD} that says what made it, expected a "
-            "folder of its own for simulated recordings: choose another one"
-        )
-
-
-def _unfinished(wanted: Wanted, number: int) -> Path:
-    return wanted.folder / MAKING / wanted.path(number).name
-
-
-# Processes
 
 
 def _make_here(wanted: Wanted, numbers: list[int], tell: Tell, is_stopped: IsStopped) -> None:

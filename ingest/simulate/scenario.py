@@ -13,7 +13,7 @@ import numpy as np
 from ingest.simulate import confounders
 from ingest.simulate.confounders import Confounder, Span, draw_confounders
 from ingest.simulate.course import Course, draw_course, suits
-from ingest.simulate.faults import TRUTH, Fault
+from ingest.simulate.faults import BLINDING, TRUTH, Fault
 from ingest.simulate.happenings import Happening
 from ingest.simulate.jobs.sample import Job, sample_job
 from ingest.simulate.look import Look
@@ -38,6 +38,9 @@ MACHINES_TRIED = 20  # until one has the power for the job
 JOBS_TRIED = 3  # until one fits the fault
 COURSES_TRIED = 6
 KINDS_TRIED = 20
+
+SPARED = "-spared"
+"""What the name of a counterfactual ends with."""
 
 ASPECTS = ("job", "machine", "look", "fault", "confounders", "telling", "body")
 """Each is drawn from a generator of its own, so that a change of one leaves the others as they were."""
@@ -65,7 +68,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scenario(NamedTuple):
-    """All that decides a recording. ``number`` counts the prints of a split and a seed."""
+    """All that decides a recording. ``number`` counts the prints of a split and a seed; ``spared`` marks the
+    counterfactual of one that fails."""
 
     split: Split
     seed: int
@@ -80,11 +84,23 @@ class Scenario(NamedTuple):
     confounders: tuple[Confounder, ...]
     wiring: Wiring
     body_seed: int
+    spared: bool = False
 
     @property
     def name(self) -> str:
         """What the recording is called."""
-        return f"{self.split}-{self.seed}-{self.number:05d}"
+        return print_name(self.split, self.seed, self.number) + (SPARED if self.spared else "")
+
+    @property
+    def fails(self) -> bool:
+        """Whether something of the print itself goes wrong."""
+        return any(TRUTH[fault.kind] not in BLINDING for fault in self.faults)
+
+    @property
+    def counterfactual(self) -> Scenario:
+        """The very same print without its failure; what blinds the watch stays."""
+        blinding = tuple(fault for fault in self.faults if TRUTH[fault.kind] in BLINDING)
+        return self._replace(faults=blinding, spared=True)
 
     @property
     def happenings(self) -> tuple[Happening, ...]:
@@ -100,6 +116,11 @@ class Scenario(NamedTuple):
     def traits(self) -> tuple[str, ...]:
         """What of the job itself may look wrong."""
         return tuple(trait for trait in self.job.traits if trait not in PLAIN_TRAITS)[:MOST_CONFOUNDERS]
+
+
+def print_name(split: Split, seed: int, number: int) -> str:
+    """What a print of a set is called."""
+    return f"{split}-{seed}-{number:05d}"
 
 
 def draw(

@@ -15,7 +15,8 @@ from ingest.errors import UsageError
 from ingest.recordings.reader import Recording
 from ingest.records import NS_PER_S, Event, Frame, Reading, SerialLine
 from ingest.simulate.faults import SEEN_ONLY
-from ingest.simulate.produce import HELD, MAKING, Made, Stopped, Wanted, make, produce
+from ingest.simulate.held import HELD, MAKING
+from ingest.simulate.produce import Made, Stopped, Wanted, make, produce
 from ingest.simulate.scenario import Telling
 from ingest.simulate.splits import Split
 from ingest.simulate.version import digest, simulator_version
@@ -157,7 +158,6 @@ def test_every_way_of_telling_tells_what_its_source_would(tmp_path: Path) -> Non
 
 
 def _about(folder: Path, number: int) -> str:
-    (folder / MAKING).mkdir(exist_ok=True)
     make(wanted(folder, minutes=0.05, failing=0.0), number, go_on)
     about = Recording(wanted(folder).path(number)).about
     assert about is not None
@@ -226,3 +226,26 @@ def test_the_version_follows_the_source(tmp_path: Path) -> None:
     assert digest(tmp_path, tmp_path.glob("*.py")) != before
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     assert digest(tmp_path, tmp_path.glob("*.py")) != before
+
+
+def test_a_pair_is_one_print_with_and_without_its_failure(tmp_path: Path) -> None:
+    """Pictures are the same until the failure begins, the clock is, and only one of the two is labelled."""
+    asked = {"prints": 3, "minutes": 2.0, "fps": 0.2}
+    make(wanted(tmp_path / "alone", **asked), 2, go_on)
+    kinds = make(wanted(tmp_path / "pair", pairs=True, **asked), 2, go_on).kinds
+    failing, spared = (tmp_path / "pair" / f"train-5-00002{name}.mcap" for name in ("", "-spared"))
+    assert failing.read_bytes() == (tmp_path / "alone" / failing.name).read_bytes()
+    onset_ns = min(truth.from_ns for truth in Recording(failing).labels() if truth.kind in kinds)
+    assert not {truth.kind for truth in Recording(spared).labels()} & KINDS
+    frames, others = (read_frames(path) for path in (failing, spared))
+    assert [one.captured_ns for one in frames] == [one.captured_ns for one in others]
+    same = [one.jpeg == other.jpeg for one, other in zip(frames, others, strict=True)]
+    before = [one.captured_ns < onset_ns for one in frames]
+    assert any(before)
+    assert all(one for one, early in zip(same, before, strict=True) if early)
+    assert not all(same)
+
+
+def test_a_sound_print_is_no_pair(tmp_path: Path) -> None:
+    make(wanted(tmp_path, pairs=True, failing=0.0), 0, go_on)
+    assert list(contents(tmp_path)) == ["train-5-00000.mcap"]

@@ -29,8 +29,9 @@ FIGURES = ROOT / "bench" / "simulator.json"
 
 
 class Shown(NamedTuple):
-    """A frame that was picked: its JPEG, and whether the print is failing in it."""
+    """A frame that was picked: when it was taken, its JPEG, and whether the print is failing in it."""
 
+    at_ns: int
     jpeg: bytes
     failing: bool
 
@@ -127,7 +128,9 @@ def sampled(recording: Recording, sampling: Sampling, random: np.random.Generato
         if failing is None or picture.at_ns - begin_ns < sampling.skip_s * NS_PER_S:
             continue
         passed[failing] += 1
-        _keep(kept[failing], Shown(picture.data, failing), sampling.each, passed[failing], random)
+        _keep(
+            kept[failing], Shown(picture.at_ns, picture.data, failing), sampling.each, passed[failing], random
+        )
     return kept[False] + kept[True]
 
 

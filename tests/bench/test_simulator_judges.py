@@ -1,4 +1,4 @@
-"""What judges the simulator: frames by their truth, rules at their best threshold, AUC by prints."""
+"""What judges the simulator: frames by their truth, rules at their best threshold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 
 from bench import sim_recordings
 from bench.sim_difficulty import Extremes, extremes, parted, ranked
-from bench.sim_embeddings import Augment, Pictures, varied
-from bench.sim_probe import How, auc, balanced, draws_of_auc, fit
 from bench.sim_recordings import Sampling, failing_at, only_blind, onset_ns, sampled, seconds
 from bench.sim_scores import scored
 from ingest.recordings.format import About, Truth
@@ -127,52 +125,6 @@ def test_scores_look_back_only():
     changed[100:] += 5
     for (name, score), (_, other) in zip(scored({"x": track}), scored({"x": changed}), strict=True):
         np.testing.assert_allclose(score[:100], other[:100], atol=1e-9, err_msg=name)
-
-
-def pictures(difference: float, seed: int = 1) -> Pictures:
-    """200 pictures of 20 prints, each print with its own offset that says nothing."""
-    random = np.random.default_rng(seed)
-    prints = np.repeat(np.arange(20), 10)
-    failing = np.arange(200) % 2 == 0
-    rows = random.normal(size=(200, 1024)) + 5 * random.normal(size=(20, 1024))[prints]
-    rows[failing, :40] += difference
-    return Pictures(rows.astype(np.float32), failing, prints.astype(np.str_), np.full(200, "simulated"))
-
-
-@pytest.mark.parametrize("how", [How(), How(within=True), How(maxima=True)], ids=str)
-def test_a_probe_finds_what_differs_between_labels_on_prints_that_it_never_saw(how: How):
-    other = pictures(1.5, seed=2)
-    reached = auc(fit(pictures(1.5), 1e-2, how).scores(other.embeddings), other.failing)
-    assert reached > 0.6
-    if how.within:  # what differs between prints cannot mislead it
-        assert reached > 0.7
-
-
-def test_labels_and_the_prints_of_a_label_weigh_the_same():
-    seen = Pictures(
-        np.zeros((6, 1024), np.float32),
-        np.array([True, True, True, True, False, False]),
-        np.array(["a", "a", "a", "b", "a", "a"]),
-        np.full(6, "simulated"),
-    )
-    assert balanced(seen) == pytest.approx([0.5, 0.5, 0.5, 1.5, 1.5, 1.5])
-
-
-def test_the_interval_of_few_prints_is_wider_than_that_of_many_pictures():
-    seen = pictures(0.0)
-    scores = seen.embeddings[:, 0].astype(np.float64) + 0.3 * seen.failing
-    many = seen._replace(prints=np.arange(200).astype(np.str_))
-    by_print, by_picture = draws_of_auc(scores, seen), draws_of_auc(scores, many)
-    assert by_picture.mean() == pytest.approx(auc(scores, seen.failing), abs=0.02)
-    few = seen.where(np.isin(seen.prints, ["0", "1", "2"]))
-    assert draws_of_auc(scores[:30], few).std() > by_print.std()
-
-
-def test_a_picture_without_variation_is_itself():
-    picture = np.random.default_rng(3).integers(0, 255, (48, 64, 3), np.uint8)
-    np.testing.assert_array_equal(varied(picture, Augment(), np.random.default_rng(1)), picture)
-    cut = varied(picture, Augment(crop=0.5, flip=True, jitter=0.1, quality=50), np.random.default_rng(1))
-    assert 24 <= cut.shape[0] < 48
 
 
 def test_a_section_of_the_figures_leaves_the_others_as_they_are(tmp_path: Path):

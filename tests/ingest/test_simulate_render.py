@@ -8,6 +8,7 @@ import pytest
 
 from ingest.simulate.deposit import Deposit
 from ingest.simulate.look import Kinematics, Lens, Sensor, Shading
+from ingest.simulate.looks.rays import background_size, rays
 from ingest.simulate.mesh import Carrier
 from ingest.simulate.moment import Strand
 from ingest.simulate.render.camera import Camera
@@ -263,3 +264,25 @@ def test_a_glossy_bed_mirrors_the_part() -> None:
         for picture in (Scene(look, own).render(moment()) for own in (glossy, glossy._replace(bed_gloss=0.0)))
     ]
     assert red[0] > red[1] + 15
+
+
+def test_a_moment_over_a_moving_glossy_bed_looks_the_same_after_others() -> None:
+    own = Scene(look_of(sensor=Sensor()), around()._replace(bed_gloss=0.9))
+    moments = [moment(nozzle=Position(110.0, y, 18.0, 0.0), strands=strands(5)) for y in (40.0, 110.0, 190.0)]
+    there = [own.jpeg(each) for each in moments]
+    assert [own.jpeg(each) for each in reversed(moments)] == there[::-1]
+
+
+@pytest.mark.parametrize("bent", [0.0, -0.25])
+def test_the_room_is_seen_where_its_rays_lead(bent: float) -> None:
+    lens = Lens(eye_mm=FRONT.eye_mm, looks_at_mm=FRONT.looks_at_mm, focal_widths=0.6, k1=bent)
+    look = look_of(lens=lens)
+    height, width = background_size(look)
+    row, column = int(0.3 * height), int(0.3 * width)
+    dark = np.full((height, width, 3), 0.02, np.float32)
+    room = dark.copy()
+    cv2.circle(room, (column, row), 5, (1.0, 1.0, 1.0), -1)
+    own, without = (Scene(look, around()._replace(room=each)) for each in (room, dark))
+    wanted, _ = own.camera().in_picture(np.array(look.lens.eye_mm) + 1e5 * rays(look, 1.0)[row, column][None])
+    bright = cv2.absdiff(own.render(moment(Deposit())), without.render(moment(Deposit()))).max(axis=2) > 60
+    assert np.linalg.norm(middle_of(bright) - wanted[0]) < 2.0

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.look import Look
+from ingest.simulate.looks.frames import TOWER_BEDS, TOWER_TURNS
 from ingest.simulate.render.canvas import Soup
 from ingest.simulate.render.shading import Gains, Shader
 from ingest.simulate.toolpath import Position
@@ -17,7 +18,6 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 ARM_BEDS = 1.05  # length of an arm in widths of the bed, as on a Kossel
-TOWER_BEDS = 0.72  # a tower's distance from the bed's middle
 JOINT_ABOVE_MM = 32.0  # the arms' lower joints over the nozzle's tip
 JOINT_OUT_MM = 26.0
 ARMS_APART_MM = 44.0  # between the two rods of a pair
@@ -42,8 +42,7 @@ def _rods(look: Look, nozzle: Position) -> list[tuple[Doubles, Doubles]]:
     middle = np.array([look.printer.bed_mm[0] / 2, look.printer.bed_mm[1] / 2, 0.0])
     head = np.array([nozzle.x_mm, nozzle.y_mm, nozzle.z_mm + JOINT_ABOVE_MM])
     rods = []
-    for tower in range(3):
-        angle = math.radians(90.0 + 120.0 * tower)
+    for angle in TOWER_TURNS:
         out = np.array([math.cos(angle), math.sin(angle), 0.0])
         aside = np.array([-out[1], out[0], 0.0]) * ARMS_APART_MM / 2
         low = head + JOINT_OUT_MM * out

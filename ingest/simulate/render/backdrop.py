@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ingest.simulate.look import Look
+from ingest.simulate.looks.rays import background_size, focal_px
 from ingest.simulate.mesh import Carrier
 from ingest.simulate.render.bed import Bed
 from ingest.simulate.render.camera import Camera
@@ -20,7 +22,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 
 INFRARED_ROOM = 0.10  # what the camera's own lamp makes of the room behind
-MIRROR_SHRINK = 4  # the mirrored room is blurred: a quarter of the canvas's resolution is enough
+MIRROR_COARSE = 2  # canvas pixels to one of what is mirrored, which no bed shows sharp
+ROOM_SHRINK = 4  # pixels of the room's picture to one of what is mirrored of it: it is blurred far more
 MIRROR_BLUR = 0.02  # of the picture's width, for a bed of full gloss; a matt one blurs five times as much
 
 
@@ -31,10 +34,11 @@ class Backdrop:
         self.camera = camera
         if stage.shader.infrared:
             room = np.repeat(room.mean(axis=2, keepdims=True), 3, axis=2) * np.float32(INFRARED_ROOM)
-        mirrored = _mirrored(camera, room, gloss)
+        self.mirror_camera = camera.coarse(MIRROR_COARSE)
+        mirrored = _mirrored(camera, stage.look, room, gloss, self.mirror_camera.canvas)
         self.bed = Bed(stage.look, camera, stage.shader, bed, gloss, mirrored)
         self._room, self._lamp = Canvas(camera), Canvas(camera)
-        self._room.colour = _room(camera, room)
+        self._room.colour = _room(camera, stage.look, room)
         self._draw_frame(stage)
         self._sum, self._with_resting = Canvas(camera), Canvas(camera)
         self._gains: Gains | None = None
@@ -46,7 +50,8 @@ class Backdrop:
         """Fill a canvas with the backdrop under some light, and with what a carrier that rests carries."""
         if self._gains is not gains:
             self._gains, self._rests_at = gains, None
-            self._sum.colour = scaled(self._room.colour, gains.room) + scaled(self._lamp.colour, gains.lamp)
+            room, lamp = scaled(self._room.colour, gains.room), scaled(self._lamp.colour, gains.lamp)
+            cv2.add(room, lamp, self._sum.colour)
             self._sum.depth = self._room.depth
         if resting is None:
             canvas.become(self._sum)
@@ -69,31 +74,28 @@ class Backdrop:
         self._lamp.draw(thing.soup(Gains(off, on), still), still)
 
 
-def _room(camera: Camera, room: Floats) -> Floats:
+def _room(camera: Camera, look: Look, room: Floats) -> Floats:
     """The room's picture on the canvas; it is far away, so only the camera's direction counts."""
-    matrix = _room_to_canvas(camera, room, camera.axes)
+    matrix = _room_to_canvas(camera, look, room, camera.axes)
     return _warped(room, matrix, camera.canvas)
 
 
-def _mirrored(camera: Camera, room: Floats, gloss: float) -> Floats:
-    """What a level mirror shows of the room at each canvas pixel."""
-    sigma = MIRROR_BLUR * room.shape[1] * (1 + 4 * (1 - gloss))
-    soft = np.asarray(cv2.GaussianBlur(room, (0, 0), sigma), np.float32)
-    level = np.diag([1.0, 1.0, -1.0])
-    small = np.diag([1 / MIRROR_SHRINK, 1 / MIRROR_SHRINK, 1.0])
-    matrix = small @ _room_to_canvas(camera, room, camera.axes @ level)
-    width, height = camera.canvas
-    mirrored = _warped(soft, matrix, (width // MIRROR_SHRINK + 1, height // MIRROR_SHRINK + 1))
-    return np.asarray(cv2.resize(mirrored, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+def _mirrored(camera: Camera, look: Look, room: Floats, gloss: float, size: tuple[int, int]) -> Floats:
+    """What a level mirror shows of the room, as large as ``size`` (width, height) says."""
+    small = (room.shape[1] // ROOM_SHRINK, room.shape[0] // ROOM_SHRINK)
+    sigma = MIRROR_BLUR * small[0] * (1 + 4 * (1 - gloss))
+    shrunk = cv2.resize(room, small, interpolation=cv2.INTER_AREA)
+    soft = np.asarray(cv2.GaussianBlur(shrunk, (0, 0), sigma), np.float32)
+    enlarged = np.diag([room.shape[1] / small[0], room.shape[0] / small[1], 1.0])
+    matrix = _room_to_canvas(camera, look, room, camera.axes @ np.diag([1.0, 1.0, -1.0]))
+    coarse = np.diag([size[0] / camera.canvas[0], size[1] / camera.canvas[1], 1.0])
+    return _warped(soft, coarse @ matrix @ enlarged, size)
 
 
-def _room_to_canvas(camera: Camera, room: Floats, axes: Doubles) -> Doubles:
+def _room_to_canvas(camera: Camera, look: Look, room: Floats, axes: Doubles) -> Doubles:
     """[3, 3]: pixels of the room's picture, which the mounted camera sees in its middle, -> canvas pixels."""
     height, width = room.shape[:2]
-    wide = 1.3 * camera.size[0] * camera.focal_px / camera.picture_focal_px
-    focal = camera.picture_focal_px * max(wide / camera.canvas[0], 0.4) if wide < camera.canvas[0] else None
-    focal = focal or camera.picture_focal_px
-    focal *= width / (1.3 * camera.size[0])
+    focal = focal_px(look) * width / background_size(look)[1]
     flat = np.linalg.inv(np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]))
     return camera.intrinsics @ axes @ camera.mounted.T @ flat
 

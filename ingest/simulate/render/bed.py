@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ingest.simulate.look import Look
 from ingest.simulate.render.camera import FAR_MM, NEAR_MM, Area, Camera
-from ingest.simulate.render.canvas import Canvas
+from ingest.simulate.render.canvas import Canvas, Scratch
 from ingest.simulate.render.footprints import CELLS
 from ingest.simulate.render.shading import Gains, Lit, Shader, scaled
 
@@ -23,16 +23,16 @@ NOWHERE = 2.0  # a depth behind all others
 THERE = 24  # light-map values above this are bed
 MIRRORS_THINGS = 0.45  # gloss from which on a bed mirrors more than the room's light
 MIRRORS_ENOUGH = 0.05  # of the light, in the bed's middle: from above nothing is seen in it
-MIRROR_PX = 3  # blur of what it mirrors, canvas pixels
 STILL_MATT = 0.12  # what a matt bed mirrors of what a mirror would
 BRIGHTEST = 1.6  # linear light of a bed's texture; more is cut off
-_DECODED = (np.arange(256, dtype=np.float32) / 255) ** 2 * BRIGHTEST
+_DECODED = (np.arange(256, dtype=np.float32) / 255) ** 2 * np.float32(BRIGHTEST / 255)
+"""Linear light of a texture's bytes, to one level of the light map."""
 _TO_INDEX = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])  # pixel centres are whole numbers for warps
 
 
 class Bed:
     """One bed before one camera. ``albedo`` float32 [n, n, 3], row 0 at the back; ``mirrored`` [h, w, 3]:
-    what a perfect mirror in the bed's place would show on the canvas."""
+    what a perfect mirror in the bed's place would show of the room, on a canvas that may be coarser."""
 
     def __init__(
         self, look: Look, camera: Camera, shader: Shader, albedo: Floats, gloss: float, mirrored: Floats
@@ -43,9 +43,10 @@ class Bed:
         fresnel = self._fresnel(gloss)[..., None]
         self.mirrors = gloss >= MIRRORS_THINGS and self._at_middle(fresnel) >= MIRRORS_ENOUGH
         self._room, self._fresnel_share = mirrored, np.repeat(fresnel, 3, axis=2)
-        self._sheen = mirrored * fresnel
+        self._sheen = self._fresnel_share * cv2.resize(mirrored, camera.canvas)
         self._gains: Gains | None = None
         self._place: Floats | None = None
+        self._memory = Scratch()
         self._seen: tuple[Floats, Floats] = (self._sheen, self._sheen[..., 0])
         self._texture, self._shine, self._mirrored = _coded(albedo), self._sheen, self._room
 
@@ -60,44 +61,51 @@ class Bed:
     ) -> None:
         """Draw the bed, shifted by ``place`` [4, 4], under a light map (see ``Shadows.light``).
 
-        ``mirror``: what a perfect mirror would show, if that is more than the room.
+        ``mirror``: what a perfect mirror would show, if that is more than the room; it may be coarser.
         """
         height_mm = float(self._camera.eye[2] - place[2, 3])
         area = self._area(place)
         if height_mm < 1.0 or area is None:
             return
         self._under(gains)
-        rows, columns = area
-        corner, shape = _corner_of(area)
+        corner, (wide, high) = _corner_of(area)
+        scratch = canvas.scratch
         flipped = np.ascontiguousarray(light[::-1])
-        shade = self._warped(flipped, corner @ self._to_canvas(CELLS, place), shape)
+        shade = scratch.bytes("shade", high, wide)
+        _warp(flipped, corner @ self._to_canvas(CELLS, place), shade)
         texture, depth = self._at(area, place)
         _, there = cv2.threshold(shade, THERE, 255, cv2.THRESH_BINARY)
         seen = cv2.bitwise_and(there, cv2.compare(depth, canvas.depth[area], cv2.CMP_LT))
-        lit = cv2.multiply(texture, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), None, 1 / 255, cv2.CV_32F)
-        cv2.add(lit, self._shining(rows, columns, mirror), lit)
+        lit = scratch.floats("lit", high, wide, 3)
+        levels = scratch.floats("levels", high, wide)
+        np.copyto(levels, shade)
+        cv2.cvtColor(levels, cv2.COLOR_GRAY2BGR, lit)
+        cv2.multiply(lit, texture, lit)
+        cv2.add(lit, self._shining(area, mirror, scratch), lit)
         cv2.copyTo(lit, seen, canvas.colour[area])
         cv2.copyTo(depth, seen, canvas.depth[area])
 
     def _at(self, area: Area, place: Floats) -> tuple[Floats, Floats]:
         """The texture's light and its depths in the bed's area; remembered while the bed stands still."""
         if self._place is None or (self._place != place).any():
-            corner, shape = _corner_of(area)
-            coded = self._warped(self._texture, corner @ self._to_canvas(len(self._texture), place), shape)
-            depths = self._depths(*area, float(self._camera.eye[2] - place[2, 3]))
-            depths[depths <= 0] = NOWHERE  # behind the camera
-            self._place, self._seen = place, (np.asarray(cv2.LUT(coded, _DECODED), np.float32), depths)
+            corner, (wide, high) = _corner_of(area)
+            coded = self._memory.bytes("coded", high, wide, 4)
+            _warp(self._texture, corner @ self._to_canvas(len(self._texture), place), coded)
+            plain = cv2.cvtColor(coded, cv2.COLOR_BGRA2BGR, self._memory.bytes("plain", high, wide, 3))
+            light = self._memory.floats("light", high, wide, 3)
+            cv2.LUT(plain, _DECODED, light)
+            depths = self._memory.floats("depths", high, wide)
+            self._fill_depths(depths, area, float(self._camera.eye[2] - place[2, 3]))
+            self._place, self._seen = place, (light, depths)
         return self._seen
 
-    def _shining(self, rows: slice, columns: slice, mirror: Canvas | None) -> Floats:
+    def _shining(self, area: Area, mirror: Canvas | None, scratch: Scratch) -> Floats:
         """Light that the bed mirrors, in a part of the canvas."""
         if mirror is None:
-            return self._shine[rows, columns]
-        soft = cv2.blur(mirror.colour[rows, columns], (MIRROR_PX, MIRROR_PX))
-        return np.asarray(cv2.multiply(soft, self._fresnel_share[rows, columns]), np.float32)
-
-    def _warped(self, picture: Mask, matrix: Doubles, shape: tuple[int, int]) -> Mask:
-        return np.asarray(cv2.warpPerspective(picture, matrix, shape, flags=cv2.INTER_LINEAR), np.uint8)
+            return self._shine[area]
+        shining = scratch.floats("shining", *self._fresnel_share.shape)
+        cv2.resize(mirror.colour, self._camera.canvas, shining)
+        return np.asarray(cv2.multiply(shining[area], self._fresnel_share[area], shining[area]), np.float32)
 
     def _to_canvas(self, cells: int, place: Floats) -> Doubles:
         """[3, 3]: column and row of a texture of ``cells`` to a side -> canvas, both as indices."""
@@ -106,16 +114,17 @@ class Bed:
         plane = self._camera.homography(origin, np.array([across, 0, 0]), np.array([0, -deep, 0]))
         return _TO_INDEX @ plane
 
-    def _depths(self, rows: slice, columns: slice, height_mm: float) -> Floats:
-        """Depth buffer values of the bed's plane; above its horizon they are 1 or more."""
+    def _fill_depths(self, depths: Floats, area: Area, height_mm: float) -> None:
+        """Depth buffer values of the bed's plane in an area; above its horizon they are 1 or more."""
+        rows, columns = area
         slope = self._slope() / -height_mm
         u = np.arange(columns.start, columns.stop, dtype=np.float32) + 0.5
         v = np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5
         scale = -FAR_MM / (FAR_MM - NEAR_MM) * NEAR_MM
         across = (u * (slope[0] * scale)).astype(np.float32)
         down = (v * (slope[1] * scale) + slope[2] * scale + FAR_MM / (FAR_MM - NEAR_MM)).astype(np.float32)
-        depths: Floats = across[None] + down[:, None]
-        return depths
+        np.add(across[None], down[:, None], depths)
+        depths[depths <= 0] = NOWHERE  # behind the camera
 
     def _slope(self) -> Doubles:
         """[3]: how fast a ray through canvas pixel (u, v, 1) rises, to a mm ahead."""
@@ -149,12 +158,13 @@ class Bed:
     def _fresnel(self, gloss: float) -> Floats:
         """How much of the room is mirrored at each canvas pixel, [h, w]."""
         width, height = self._camera.canvas
-        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-        slope = self._slope()
-        rising = slope[0] * u + slope[1] * v + slope[2]
-        flat = np.dstack([u - width / 2, v - height / 2]) / self._camera.focal_px
-        steep = np.clip(-rising / np.sqrt(1.0 + (flat**2).sum(axis=2)), 0.0, 1.0)
-        fresnel: Floats = (0.04 + 0.8 * (1.0 - steep) ** 4).astype(np.float32)
+        u = np.arange(width, dtype=np.float32)[None] + np.float32(0.5)
+        v = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5)
+        slope, focal = self._slope().astype(np.float32), np.float32(self._camera.focal_px)
+        rising = slope[0] * u + (slope[1] * v + slope[2])
+        far = ((u - width / 2) / focal) ** 2 + (1.0 + ((v - height / 2) / focal) ** 2)
+        level = np.clip(1.0 + rising / np.sqrt(far), 0.0, 1.0) ** 2
+        fresnel: Floats = np.float32(0.04) + np.float32(0.8) * level * level
         return fresnel * np.float32(STILL_MATT + (1 - STILL_MATT) * gloss)
 
     def _at_middle(self, values: Floats) -> float:
@@ -185,9 +195,16 @@ def _corner_of(area: Area) -> tuple[Doubles, tuple[int, int]]:
 
 
 def _coded(light: Floats) -> Mask:
-    """Linear light as bytes of its square root: a warp of bytes is five times as fast as one of floats."""
-    coded: Mask = np.rint(np.sqrt(np.clip(light, 0.0, BRIGHTEST) / BRIGHTEST) * 255).astype(np.uint8)
-    return coded
+    """Linear light [n, n, 3] as bytes of its square root [n, n, 4]: a warp of four bytes is twice as fast as
+    one of three, or of floats."""
+    root = cv2.sqrt(np.maximum(light, np.float32(0.0)))
+    coded = cv2.convertScaleAbs(root, alpha=255 / BRIGHTEST**0.5)
+    return np.asarray(cv2.cvtColor(coded, cv2.COLOR_BGR2BGRA), np.uint8)
+
+
+def _warp(picture: Mask, matrix: Doubles, onto: Mask) -> None:
+    """Fill ``onto`` with a picture in perspective."""
+    cv2.warpPerspective(picture, matrix, onto.shape[1::-1], onto, flags=cv2.INTER_LINEAR)
 
 
 def _spread(dark: Floats, full: Floats, albedo: Floats) -> Floats:

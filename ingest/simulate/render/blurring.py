@@ -53,10 +53,10 @@ def smear(canvas: Canvas, before: Canvas, way_px: tuple[float, float], within: A
     canvas.colour[area] = cv2.add(cv2.subtract(behind, hidden), moving)
 
 
-def softened(picture: Floats, sigma_px: float) -> Floats:
+def softened(picture: Floats, sigma_px: float, into: Floats | None = None) -> Floats:
     """A Gaussian blur cut off at 1.7 standard deviations: half as long as OpenCV does it, as good here."""
     size = 2 * max(round(1.7 * sigma_px), 1) + 1
-    return np.asarray(cv2.GaussianBlur(picture, (size, size), sigma_px), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (size, size), sigma_px, into), np.float32)
 
 
 def _bounds(changed: npt.NDArray[np.bool_], margin: int) -> Area | None:

@@ -48,10 +48,10 @@ class Layer:
 
 
 class Tail:
-    """Blocks of the last lines, from ``begin`` up to ``end``, which are not yet enough to be a chunk."""
+    """Blocks of the last lines, up to ``end``, which are not yet enough to be a chunk."""
 
     def __init__(self, begin: int, parts: set[int], levels: Levels) -> None:
-        self.begin = self.end = begin
+        self.end = begin
         self.parts, self.levels = set(parts), dict(levels)
         self.blocks: list[Block] = []
         self.rest: tuple[int, list[Block]] = (begin, [])  # of lines from ``end`` on, up to the first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import NamedTuple, TypeAlias
 
@@ -58,6 +59,13 @@ class Camera:
         self.world_to_camera = self._matrix()
         self.maps = self._maps(seen)
 
+    def coarse(self, shrink: int) -> Camera:
+        """The same view on a canvas ``shrink`` times as coarse. Its ``maps`` are the finer one's."""
+        other = copy.copy(self)
+        wide, high = (-(-side // shrink) for side in self.canvas)
+        other.canvas, other.focal_px = (wide, high), self.focal_px * high / self.canvas[1]
+        return other
+
     def project(self, points: npt.NDArray[np.floating]) -> tuple[Doubles, Doubles]:
         """World points [n, 3] mm -> canvas pixels [n, 2] and distances ahead [n] mm, negative behind."""
         seen = (np.asarray(points, np.float64) - self.eye) @ self.axes.T
@@ -108,11 +116,6 @@ class Camera:
         """Where on the canvas each pixel of the picture looks, as ``cv2.remap`` wants it."""
         pixels = seen * self.focal_px + np.array(self.canvas) / 2 - 0.5
         return pixels[..., 0].astype(np.float32), pixels[..., 1].astype(np.float32)
-
-
-def depth_of(ahead: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Depth buffer values of distances along the view: 0 at ``NEAR_MM``, 1 at ``FAR_MM``."""
-    return FAR_MM / (FAR_MM - NEAR_MM) * (1.0 - NEAR_MM / ahead)
 
 
 def box_of(low: npt.NDArray[np.floating], high: npt.NDArray[np.floating]) -> Floats:

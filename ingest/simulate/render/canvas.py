@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -39,11 +40,34 @@ class Soup(NamedTuple):
     bounds: Floats | None = None
 
 
+class Scratch:
+    """Arrays that are used again and again: making large ones anew takes longer than filling them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def floats(self, use: str, *shape: int) -> Floats:
+        """An array of a shape for a use; what it holds is left from the last time."""
+        return self._bytes(use, 4 * math.prod(shape)).view(np.float32).reshape(shape)
+
+    def bytes(self, use: str, *shape: int) -> npt.NDArray[np.uint8]:
+        """The same of bytes."""
+        return self._bytes(use, math.prod(shape)).reshape(shape)
+
+    def _bytes(self, use: str, size: int) -> npt.NDArray[np.uint8]:
+        if use not in self._known or len(self._known[use]) < size:
+            self._known[use] = np.empty(size, np.uint8)
+        return self._known[use][:size]
+
+
 class Canvas:
-    """``colour`` float32 [h, w, 3] linear light and ``depth`` float32 [h, w], 0 near .. 1 far or empty."""
+    """``colour`` float32 [h, w, 3] linear light and ``depth`` float32 [h, w], 0 near .. 1 far or empty.
+
+    ``scratch``: arrays for whoever works on the canvas, each for as long as it works.
+    """
 
     def __init__(self, camera: Camera) -> None:
-        self.camera = camera
+        self.camera, self.scratch = camera, Scratch()
         width, height = camera.canvas
         self.colour: Floats = np.zeros((height, width, 3), np.float32)
         self.depth: Floats = np.ones((height, width), np.float32)

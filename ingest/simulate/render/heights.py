@@ -30,11 +30,13 @@ class Heights:
     def __init__(self, bed_mm: tuple[float, float]) -> None:
         self._shape = tuple(int((side + 2 * MARGIN_MM) / CELL_MM) + 1 for side in (bed_mm[1], bed_mm[0]))
         self._top: Floats = np.zeros(self._shape, np.float32)
+        self._coarse: Floats | None = None  # the highest filament in coarse cells, once somebody asked
 
     def add(self, segments: Segments) -> None:
         """Note segments that were laid, each over those before it."""
         if not len(segments.part):
             return
+        self._coarse = None
         ends = np.stack([segments.begin[:, :2], segments.end[:, :2]], axis=1)
         lines = np.rint(((ends + MARGIN_MM) / CELL_MM - 0.5) * 2**_BITS).astype(np.int32)
         levels = np.rint(np.maximum(segments.begin[:, 2], segments.end[:, 2]) * LEVELS_PER_MM).astype(
@@ -47,7 +49,7 @@ class Heights:
     def covers(self, segments: Segments) -> Flags:
         """Which segments are hidden from above all along: by a line on them, or by much around them."""
         close, wide = (np.ones(len(segments.part), bool) for _ in range(2))
-        coarse = self._coarse()
+        coarse = self._in_coarse_cells()
         for share in _SHARES:
             points = segments.begin * (1 - share) + segments.end * share
             over = self._top[self._cells(points, CELL_MM)] - points[:, 2]
@@ -58,14 +60,15 @@ class Heights:
 
     def depths_mm(self, points: Floats) -> Floats:
         """By how much the surroundings of points [n, 3] rise above them, [n] mm, 0 at least."""
-        around = cv2.blur(self._coarse(), (AROUND_CELLS, AROUND_CELLS))
+        around = cv2.blur(self._in_coarse_cells(), (AROUND_CELLS, AROUND_CELLS))
         depths: Floats = np.maximum(around[self._cells(points, COARSE_CELLS * CELL_MM)] - points[:, 2], 0.0)
         return depths
 
-    def _coarse(self) -> Floats:
-        """The highest filament in coarse cells."""
-        highest = cv2.dilate(self._top, np.ones((COARSE_CELLS, COARSE_CELLS), np.uint8), anchor=(0, 0))
-        return np.ascontiguousarray(highest[::COARSE_CELLS, ::COARSE_CELLS])
+    def _in_coarse_cells(self) -> Floats:
+        if self._coarse is None:
+            highest = cv2.dilate(self._top, np.ones((COARSE_CELLS, COARSE_CELLS), np.uint8), anchor=(0, 0))
+            self._coarse = np.ascontiguousarray(highest[::COARSE_CELLS, ::COARSE_CELLS])
+        return self._coarse
 
     def _cells(self, points: Floats, cell_mm: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         cells = ((points[:, :2] + MARGIN_MM) / cell_mm).astype(np.int64)

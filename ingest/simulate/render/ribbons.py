@@ -11,6 +11,7 @@ from ingest.simulate.look import Filament, Look
 from ingest.simulate.render.canvas import Soup
 from ingest.simulate.render.segments import Segments, joined
 from ingest.simulate.render.shading import Gains, Lit, Shader
+from ingest.simulate.render.vectors import unit
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -140,12 +141,11 @@ class Ribbons:
     def _block(self, segments: Segments, shapes: _Shapes) -> Block:
         """Shade quads, one for each segment."""
         corners, normals, shades = shapes
-        normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         uneven = self._uneven[segments.layer % _LAYERS] * self._unevenness[segments.filament]
         bright = np.clip(1.0 + uneven, 0.5, 1.5)[:, None]
         albedo = (self._albedo[segments.filament] * bright).astype(np.float32)
         middles = corners.mean(axis=1)
-        lit = self._shader.shade(middles, normals.astype(np.float32), albedo, self._gloss[segments.filament])
+        lit = self._shader.shade(middles, unit(normals), albedo, self._gloss[segments.filament])
         glow = (0.45 * self._clear[segments.filament])[:, None]  # light goes through: flat, soft
         room = lit.room * (1 + glow)
         lamp = lit.lamp * (1 - glow) + glow * 0.5 * albedo * (not self._shader.infrared)

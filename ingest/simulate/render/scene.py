@@ -68,6 +68,7 @@ class Scene:
         self._backdrops: dict[tuple[Nudge, bool], Backdrop] = {}
         self._light, self._gains = Light(), gains_of(Light())
         self._canvases: dict[str, Canvas] = {}  # kept, since making large ones takes time
+        self._light_seen: Floats = np.empty((self.size[1], self.size[0], 3), np.float32)
 
     def render(self, moment: Moment) -> Picture:
         """The picture, uint8 [height, width, 3] BGR."""
@@ -109,9 +110,9 @@ class Scene:
         scale = camera.focal_px / camera.picture_focal_px
         sigma = float(np.hypot(self._web_camera.lens_blur_px * scale, STAIRS_PX * scale))
         cv2.threshold(canvas.colour, BRIGHTEST, 0.0, cv2.THRESH_TRUNC, canvas.colour)
-        soft = softened(canvas.colour, sigma)
-        seen = cv2.remap(soft, *camera.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        light = np.asarray(seen, np.float32)
+        soft = softened(canvas.colour, sigma, canvas.scratch.floats("soft", *canvas.colour.shape))
+        light = self._light_seen
+        cv2.remap(soft, *camera.maps, cv2.INTER_LINEAR, light, borderMode=cv2.BORDER_REPLICATE)
         for visitor in moment.visitors:
             self._around.draw_visitor(light, visitor, self.look)
         return light
@@ -161,7 +162,7 @@ class Scene:
         backdrop, stage = self._prepared(moment)
         if not backdrop.bed.mirrors:
             return None
-        mirror = self._canvas_of(backdrop.camera, "mirror")
+        mirror = self._canvas_of(backdrop.mirror_camera, "mirror")
         backdrop.bed.start_mirror(mirror, gains)
         stage.draw_mirrored(mirror, moment, places, gains)
         return mirror

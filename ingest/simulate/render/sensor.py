@@ -42,6 +42,9 @@ class WebCamera:
         self._falloff = _falloff(look.sensor)
         self._dirt = _dirt(rng, width, height)
         self._tones = _tone_curve(look.sensor)
+        # Kept, since making large arrays anew takes longer than filling them.
+        self._spare: Floats = np.empty((height, width, 3), np.float32)
+        self._steps = np.empty((height, width, 3), np.uint16)
 
     @property
     def lens_blur_px(self) -> float:
@@ -49,7 +52,10 @@ class WebCamera:
         return self._sensor.blur_px * self._scale
 
     def picture(self, light: Floats, view: View, infrared: bool, instant: int) -> Picture:
-        """Linear light [h, w, 3] -> picture; ``instant`` (not negative) chooses the noise."""
+        """Linear light [h, w, 3] -> picture; ``instant`` (not negative) chooses the noise.
+
+        ``light`` is worked on in its place: it is something else afterwards.
+        """
         rng = np.random.default_rng([self._seed, 75, instant])
         if view.covered:
             light = self._covered(light)
@@ -80,12 +86,13 @@ class WebCamera:
             light, (width // GLARE_SHRINK, height // GLARE_SHRINK), interpolation=cv2.INTER_AREA
         )
         small = cv2.GaussianBlur(small, (0, 0), 2.5)
-        glare = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        glare = self._spare
+        cv2.resize(small, (width, height), glare, interpolation=cv2.INTER_LINEAR)
         if view.dirt > 0:
             haze = (view.dirt * self._dirt)[..., None]
             dirty: Floats = light * (1 - haze) + haze * (0.85 * glare + 0.1 * glare.mean())
             return dirty
-        return np.asarray(cv2.addWeighted(light, 1 - GLARE, glare, GLARE, 0.0), np.float32)
+        return np.asarray(cv2.addWeighted(light, 1 - GLARE, glare, GLARE, 0.0, light), np.float32)
 
     def _gain(self, light: Floats) -> float:
         """Exposure: fixed, or partly towards a picture of the usual brightness."""
@@ -96,10 +103,11 @@ class WebCamera:
         )
 
     def _developed(self, light: Floats, gain: float, infrared: bool) -> Floats:
-        """Linear light -> display levels 0..255, float32."""
+        """Linear light -> display levels 0..255, float32, in its place."""
         mix = self._colours(infrared) * np.float32(gain * (TONES - 1) / HIGHEST)
-        steps = cv2.multiply(cv2.transform(light, mix), self._falloff, None, 1.0, cv2.CV_16U)
-        return np.asarray(cv2.LUT(steps, self._tones), np.float32)
+        cv2.transform(light, mix, self._spare)
+        cv2.multiply(self._spare, self._falloff, self._steps, 1.0, cv2.CV_16U)
+        return np.asarray(cv2.LUT(self._steps, self._tones, light), np.float32)
 
     def _colours(self, infrared: bool) -> Floats:
         """[3, 3]: white balance and saturation; grey in infrared."""
@@ -111,10 +119,8 @@ class WebCamera:
     def _sharpened(self, levels: Floats) -> Floats:
         if self._sensor.sharpen <= 0:
             return levels
-        soft = softened(levels, HALO_PX * self._scale)
-        return np.asarray(
-            cv2.addWeighted(levels, 1 + self._sensor.sharpen, soft, -self._sensor.sharpen, 0.0), np.float32
-        )
+        soft, more = softened(levels, HALO_PX * self._scale, self._spare), self._sensor.sharpen
+        return np.asarray(cv2.addWeighted(levels, 1 + more, soft, -more, 0.0, levels), np.float32)
 
     def _noisy(self, levels: Floats, strength: float, infrared: bool, rng: np.random.Generator) -> Picture:
         bank = self._noise[int(rng.integers(NOISE_PICTURES))]

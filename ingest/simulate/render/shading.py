@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ingest.simulate.look import Look, Shading
 from ingest.simulate.moment import Light
+from ingest.simulate.render.vectors import unit
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
@@ -87,7 +88,7 @@ class Shader:
     def strands(self, points: Floats, tangents: Floats, albedo: Floats) -> Lit:
         """Light off threads: what matters is how they lie to the light. Arguments [n, 3]."""
         if self.infrared:
-            return self.shade(points, _unit(self._eye - points), albedo, 0.0)
+            return self.shade(points, unit(self._eye - points), albedo, 0.0)
         to_lamp, strength = self._to_lamp(points)
         along = np.einsum("ij,ij->i", tangents, to_lamp)[:, None]
         across = np.sqrt(np.maximum(1.0 - along**2, 0.0))
@@ -109,7 +110,7 @@ class Shader:
         return np.maximum(facing, 0.0)
 
     def _shine(self, normals: Floats, to_lamp: Floats, to_eye: Floats, gloss: Floats) -> Floats:
-        half = _unit(to_lamp + to_eye)
+        half = unit(to_lamp + to_eye)
         along = np.maximum(np.einsum("ij,ij->i", normals, half), 0.0)[:, None]
         strong = 1.6 if self._lamp.shading is Shading.HARSH else 0.7
         shine: Floats = strong * gloss * along ** (6.0 + 50.0 * gloss)
@@ -123,9 +124,3 @@ class Shader:
         lamp = grey * (0.25 + 0.75 * facing) * np.clip((usual / distance) ** 2, 0.0, 6.0) * INFRARED_STRENGTH
         ones = np.ones((len(normals), 3), np.float32)
         return Lit((grey * INFRARED_AMBIENT * ones).astype(np.float32), (lamp * ones).astype(np.float32))
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    unit: Floats = (vectors / lengths).astype(np.float32)
-    return unit

@@ -33,7 +33,7 @@ class Shadows:
 
     def __init__(self, look: Look, things: Mapping[Carrier, Thing], towards_lamp: Floats) -> None:
         self.bed = Footprints(look.printer.bed_mm, towards_lamp)
-        self._strength, self._look = look.lamp.shadow, look
+        self._strength = look.lamp.shadow
         carriers = [carrier for carrier in (Carrier.HEAD, Carrier.GANTRY) if carrier in things]
         self._hulls = {carrier: self._hull(things[carrier].vertices) for carrier in carriers}
         self._shape = _bed_shape(look.printer.round_bed)

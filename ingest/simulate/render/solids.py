@@ -13,6 +13,7 @@ from ingest.simulate.mesh import Carrier, Mesh
 from ingest.simulate.render.camera import NEAR_MM, Camera, box_of
 from ingest.simulate.render.canvas import Soup, moved
 from ingest.simulate.render.shading import Gains, Lit, Shader
+from ingest.simulate.render.vectors import unit
 from ingest.simulate.toolpath import Position
 
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -124,9 +125,7 @@ class Thing:
 
     def _normals(self) -> Floats:
         a, b, c = (self.vertices[corner::3] for corner in range(3))
-        normals = np.cross(b - a, c - a)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-        return np.repeat(normals, 3, axis=0).astype(np.float32)
+        return np.repeat(unit(np.cross(b - a, c - a)), 3, axis=0)
 
 
 def things_of(meshes: Sequence[Mesh], look: Look, shader: Shader, camera: Camera) -> dict[Carrier, Thing]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,8 +14,11 @@ from ingest.simulate.moment import Strand
 from ingest.simulate.render.camera import box_of
 from ingest.simulate.render.canvas import Canvas, Soup
 from ingest.simulate.render.shading import Gains, Lit, Shader
+from ingest.simulate.render.vectors import unit
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Light: TypeAlias = npt.NDArray[np.int64]
+"""Of hairs: sums of blue, green and red in ``LIGHT_STEPS``, and how many were summed up."""
 
 LEAST_PX = 1.25  # drawn width on the canvas: below, triangles would have holes
 SOLID = 0.75  # coverage from which on a strand hides what is behind it
@@ -26,6 +29,7 @@ DARK_EDGE = 0.62  # brightness of a strand's lower edge
 STRAND_SPREAD = 0.16  # how much strands differ in brightness
 DEEP_LIGHT = 0.6  # light that reaches the bottom of a heap of strands
 DEEP_MM = 4.0
+LIGHT_STEPS = 2**20  # to linear light 1
 _SHADES = 1_024
 
 
@@ -34,14 +38,55 @@ LUMP_BUMPS = ((0.16, 2.2), (0.07, 0.8))  # how deep, of the radius, and how wide
 LUMP_ROUGH = 0.25  # by how much its shading differs from vertex to vertex
 
 
-class Tubes(NamedTuple):
+class Tubes:
     """Strands ready to draw: ``vertices`` [n, 3], ``faces`` [m, 3], their light, and how much of the drawn
-    width they really fill, ``cover`` [n]."""
+    width they really fill, ``cover`` [n]. Remembers what follows from the light for as long as it stays."""
 
-    vertices: Floats
-    faces: npt.NDArray[np.int32]
-    lit: Lit
-    cover: Floats
+    def __init__(self, vertices: Floats, faces: npt.NDArray[np.int32], lit: Lit, cover: Floats) -> None:
+        self._vertices, self._faces, self._lit, self._cover = vertices, faces, lit, cover
+        self._bounds = np.stack([vertices.min(axis=0), vertices.max(axis=0)])
+        self.corners = box_of(*self._bounds)
+        self._solid, self._hairs = self._covering(SOLID), faces[cover[faces[:, 0]] < SOLID]
+        self._gains: Gains | None = None
+        self._colours: Floats = vertices
+        self._light: Light = np.zeros(4, np.int64)
+        self._veil: tuple[Floats, Floats] | None = None  # for a mean colour, the colours that are drawn
+
+    @property
+    def has_hairs(self) -> bool:
+        """Whether some are thinner than what hides all behind it."""
+        return len(self._hairs) > 0
+
+    def solid(self, gains: Gains, solid_from: float) -> Soup:
+        """Those that cover at least so much, as they are."""
+        self._under(gains)
+        faces = self._solid if solid_from == SOLID else self._covering(solid_from)
+        return Soup(self._vertices, faces, self._colours, self._bounds)
+
+    def light(self, gains: Gains) -> Light:
+        """The hairs' colours summed up, and how many there are."""
+        self._under(gains)
+        return self._light
+
+    def veil(self, gains: Gains, usual: Floats) -> Soup:
+        """The hairs: how bright they are beside the ``usual`` colour [3], and how much they cover."""
+        self._under(gains)
+        if self._veil is None or (self._veil[0] != usual).any():
+            bright = self._colours @ usual / max(float(usual @ usual), 1e-9)
+            drawn = np.column_stack([bright, self._cover, np.zeros_like(bright)]).astype(np.float32)
+            self._veil = usual, drawn
+        return Soup(self._vertices, self._hairs, self._veil[1], self._bounds)
+
+    def _covering(self, least: float) -> npt.NDArray[np.int32]:
+        return self._faces[self._cover[self._faces[:, 0]] >= least]
+
+    def _under(self, gains: Gains) -> None:
+        if self._gains is gains:
+            return
+        self._gains, self._colours, self._veil = gains, self._lit.under(gains), None
+        # In whole steps: a sum that is the same however strands are put together into tubes.
+        steps = np.rint(self._colours[self._cover < SOLID] * LIGHT_STEPS).astype(np.int64)
+        self._light = np.append(steps.sum(axis=0), len(steps))
 
 
 class Strands:
@@ -74,7 +119,7 @@ class Strands:
         half = np.maximum(radius, LEAST_PX / 2 / self._px_mm)
         ends = np.append(which[1:] != which[:-1], True)
         tangents = _tangents(points, which)
-        aside = _unit(np.cross(tangents, (self.eye if eye is None else eye) - points)) * half[:, None]
+        aside = unit(np.cross(tangents, (self.eye if eye is None else eye) - points)) * half[:, None]
         aside *= np.where(aside[:, 2] < 0, -1.0, 1.0)[:, None]  # the brighter edge is the upper one
         deep = DEEP_LIGHT + (1 - DEEP_LIGHT) * (1 - np.exp(-np.maximum(points[:, 2:], 0.0) / DEEP_MM))
         shade = np.clip(self._shades[(which + first) % _SHADES], 0.5, 1.5)[:, None] * deep
@@ -136,38 +181,34 @@ def draw(
     canvas: Canvas, tubes: Sequence[Tubes], place: Floats, gains: Gains, solid_from: float = SOLID
 ) -> None:
     """Draw strands at a place: thick ones as they are, thin ones blended by how much they cover."""
-    colours = [tube.lit.under(gains) for tube in tubes]
-    veiled: list[tuple[Soup, Floats]] = []
-    for tube, colour in zip(tubes, colours, strict=True):
-        thick = tube.cover[tube.faces[:, 0]] >= solid_from
-        canvas.draw(Soup(tube.vertices, tube.faces[thick], colour), place, both_sides=True)
-        if not thick.all():
-            veiled.append((Soup(tube.vertices, tube.faces[~thick], colour), tube.cover))
-    if veiled and solid_from == SOLID:
-        _veil(canvas, veiled, place)
+    for tube in tubes:
+        canvas.draw(tube.solid(gains, solid_from), place, both_sides=True)
+    hairs = [tube for tube in tubes if tube.has_hairs]
+    if hairs and solid_from == SOLID:
+        _veil(canvas, hairs, place, gains)
 
 
-def _veil(canvas: Canvas, hairs: Sequence[tuple[Soup, Floats]], place: Floats) -> None:
+def _veil(canvas: Canvas, hairs: Sequence[Tubes], place: Floats, gains: Gains) -> None:
     """Hairs: how bright they are and how much they cover goes into a buffer with the scene's depths."""
-    corners = [box_of(soup.vertices.min(axis=0), soup.vertices.max(axis=0)) for soup, _ in hairs]
-    area = canvas.camera.area(np.concatenate(corners) @ place[:3, :3].T + place[:3, 3])
+    corners = np.concatenate([tube.corners for tube in hairs])
+    area = canvas.camera.area(corners @ place[:3, :3].T + place[:3, 3])
     if area is None:
         return
     veil = canvas.companion()
-    usual = np.concatenate([soup.colours[cover < SOLID] for soup, cover in hairs]).mean(axis=0)
+    *light, count = np.sum([tube.light(gains) for tube in hairs], axis=0)
+    usual = (np.array(light) / (max(int(count), 1) * LIGHT_STEPS)).astype(np.float32)
     np.copyto(veil.depth[area], canvas.depth[area])
     veil.colour[area] = 0.0
-    for soup, cover in hairs:
-        bright = soup.colours @ usual / max(float(usual @ usual), 1e-9)
-        veil.draw(soup._replace(colours=_three(bright, cover)), place, both_sides=True)
-    rows, columns = np.nonzero(veil.depth[area] < canvas.depth[area])
-    seen, behind = veil.colour[area][rows, columns], canvas.colour[area][rows, columns]
-    canvas.colour[area][rows, columns] = behind + seen[:, 1:2] * (seen[:, :1] * usual - behind)
+    for tube in hairs:
+        veil.draw(tube.veil(gains, usual), place, both_sides=True)
+    _blend(canvas.colour[area], veil.colour[area], usual, veil.depth[area] < canvas.depth[area])
 
 
-def _three(bright: Floats, cover: Floats) -> Floats:
-    """The colours that a veil is drawn in, [n, 3]."""
-    return np.column_stack([bright, cover, np.zeros_like(cover)]).astype(np.float32)
+def _blend(colour: Floats, veil: Floats, usual: Floats, there: npt.NDArray[np.bool_]) -> None:
+    """Lay a veil of the usual colour over a picture [h, w, 3] where it is ``there`` [h, w]."""
+    rows, columns = np.nonzero(there)
+    seen, behind = veil[rows, columns], colour[rows, columns]
+    colour[rows, columns] = behind + seen[:, 1:2] * (seen[:, :1] * usual - behind)
 
 
 def lump(radius_mm: float, seed: int) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
@@ -180,7 +221,7 @@ def lump(radius_mm: float, seed: int) -> tuple[Floats, Floats, npt.NDArray[np.in
     normals = np.dstack([level * np.cos(round_), level * np.sin(round_), np.cos(polar) + 0 * round_])
     bumps = sum(_bumps(rng, rings, turns, deep, sigma) for deep, sigma in LUMP_BUMPS)
     vertices = normals * (radius_mm * np.clip(1.0 + bumps, 0.5, 1.5))[..., None]
-    rough = _unit((normals + rng.normal(0.0, LUMP_ROUGH, normals.shape)).reshape(-1, 3).astype(np.float32))
+    rough = unit((normals + rng.normal(0.0, LUMP_ROUGH, normals.shape)).reshape(-1, 3))
     index = np.arange(rings * turns).reshape(rings, turns)
     a, b = index[:-1], np.roll(index, -1, axis=1)[:-1]
     c, d = index[1:], np.roll(index, -1, axis=1)[1:]
@@ -209,9 +250,4 @@ def _tangents(points: Floats, which: npt.NDArray[np.int64]) -> Floats:
     both = np.zeros_like(points)
     both[:-1] += steps
     both[1:] += steps
-    return _unit(both)
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return unit
+    return unit(both)

@@ -16,7 +16,7 @@ Doubles: TypeAlias = npt.NDArray[np.float64]
 Area: TypeAlias = tuple[slice, slice]
 """Rows and columns."""
 
-SUPERSAMPLING = 1.2  # canvas pixels to a pixel of the picture: what is thinner than a pixel still shows
+SUPERSAMPLING = 1.1  # canvas pixels to a pixel of the picture: what is thinner than a pixel still shows
 MOST_CANVAS = 2.0  # widths of the picture: a fisheye's canvas is drawn coarser rather than larger
 NEAR_MM = 12.0
 FAR_MM = 6_000.0

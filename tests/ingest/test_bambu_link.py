@@ -63,8 +63,8 @@ def test_a_wrong_access_code_says_so(broker: Mosquitto) -> None:
 
 
 def test_a_serial_number_that_never_reports_says_so_within_a_limit(broker: Mosquitto) -> None:
-    heard = with_printer_on(broker, source_of(broker.port, "&silence=0.5", serial="01P00A000000000"))
-    assert "found no report of 01P00A000000000 for 0.5 s" in str(heard.error)
+    heard = with_printer_on(broker, source_of(broker.port, "&silence=2", serial="01P00A000000000"))
+    assert "found no report of 01P00A000000000 for 2 s" in str(heard.error)
 
 
 def test_a_printer_that_is_off_says_so() -> None:

@@ -95,7 +95,7 @@ def test_an_end_says_how(state: str, told: list[Any]) -> None:
 def test_a_print_that_runs_already_is_told_once_however_often_the_connection_is_lost() -> None:
     async def run() -> None:
         async with served() as server:
-            source = source_of(server, "&silence=0.2")
+            source = source_of(server, "&silence=1")
             server.prints("b.gcode")
             async with reading(source) as heard:
                 await until(heard.kinds)

@@ -63,7 +63,7 @@ def test_a_busy_printer_is_left_alone_for_as_long_as_it_asks() -> None:
 @pytest.mark.parametrize("trouble", ["status", "silent"])
 def test_a_printer_that_gives_no_answer_is_lost_after_a_while(trouble: str) -> None:
     async def run() -> str:
-        async with served() as server, reading(source_of(server, "&silence=0.2")) as heard:
+        async with served() as server, reading(source_of(server, "&silence=1")) as heard:
             await until(lambda: heard.values("bed_c"))
             setattr(server, trouble, 503)
             await until(lambda: heard.lost)
@@ -190,7 +190,7 @@ def test_a_command_that_is_never_confirmed_waits_until_it_is_cancelled() -> None
 def test_a_command_whose_printer_goes_away_says_so() -> None:
     async def run() -> None:
         async with served() as server:
-            source, server.obeys = source_of(server, "&silence=0.2"), False
+            source, server.obeys = source_of(server, "&silence=1"), False
             server.prints("b.gcode")
             async with reading(source) as heard:
                 await until(heard.kinds)

@@ -6,7 +6,6 @@ its maps are looked at: the one after layer 8, halfway, whose channels answer to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from detector.model.encoder import SqueezeNetTrunk
+from detector.model.weights import load_weights
 from features.frame import to_batch
 from features.picture import Picture
 
@@ -53,11 +53,11 @@ class Pictures(NamedTuple):
 
 
 class Embedder:
-    """Pictures in, embeddings out. Raises OSError where the weights are missing."""
+    """Pictures in, embeddings out. Raises UsageError where the weights are missing."""
 
     def __init__(self, weights: Path) -> None:
         self._trunk = SqueezeNetTrunk()
-        self._trunk.load_state_dict(safetensors(weights.read_bytes()))
+        self._trunk.load_state_dict(load_weights(weights).tensors)
         self._trunk.eval()
 
     def embed(self, frames: Iterable[Picture]) -> Embeddings:
@@ -90,18 +90,6 @@ class Embedder:
 def windows(maps: Tensor) -> Tensor:
     """Averages over windows: [n, channels, 13, 13] -> [n, channels, 5, 5]."""
     return torch.nn.functional.avg_pool2d(maps, WINDOW, STEP)
-
-
-def safetensors(data: bytes) -> dict[str, Tensor]:
-    """The float32 tensors of a file (https://github.com/huggingface/safetensors#format)."""
-    length = int.from_bytes(data[:8], "little")
-    head, tensors = json.loads(data[8 : 8 + length]), {}
-    for name, told in head.items():
-        if name != "__metadata__":
-            begin, end = (8 + length + offset for offset in told["data_offsets"])
-            flat = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32)
-            tensors[name] = flat.reshape(told["shape"])
-    return tensors
 
 
 def decoded(jpeg: bytes) -> Picture:

@@ -1,0 +1,46 @@
+"""Final weights: a safetensors file, with what it says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from detector.files import replacing
+from ingest.errors import UsageError
+
+
+class Weights(NamedTuple):
+    """The tensors of a network's ``state_dict``, on the CPU, and what was written beside them."""
+
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+
+
+def save_weights(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
+    """Write a network's ``state_dict`` as safetensors: whole or not at all, its folder is made.
+
+    Tensors that share memory are written once each: ``load_state_dict`` takes them as they are.
+    """
+    state = network.state_dict()
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
+    with replacing(path) as unfinished:
+        save_file(tensors, unfinished, metadata)
+
+
+def load_weights(path: Path) -> Weights:
+    """Read what ``save_weights`` wrote. Raises UsageError for a missing, truncated or foreign file."""
+    if not path.is_file():
+        raise UsageError(f"{path}: found no file, expected weights (safetensors): train, or name another")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            return Weights(tensors, file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise UsageError(
+            f"{path}: found a file that is truncated or holds something else ({error}), "
+            "expected weights (safetensors): copy or train them anew"
+        ) from error

@@ -1,0 +1,84 @@
+"""What shapes a training's result, and how it is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import torch
+from torch import nn
+
+from ingest.errors import UsageError
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """What shapes the result: two trainings of one recipe, one data set and one network end alike.
+
+    ``rate`` is the learning rate after a linear warm-up over ``warmup_steps``; from there it stays
+    (``constant``) or falls epoch by epoch along half a cosine (``cosine``, arXiv:1608.03983, no restarts).
+    ``patience``: epochs without a better goal after which it ends, None for never. ``clip_norm``: the longest
+    gradient, None for any. ``decay``: weight decay of AdamW (arXiv:1711.05101), of matrices and kernels.
+    """
+
+    epochs: int
+    patience: int | None = None
+    rate: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = 0
+    decay: float = 0.01
+    clip_norm: float | None = 1.0
+    mixed_precision: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises UsageError with all mistakes at once."""
+        lowest = {"epochs": 1, "patience": 1, "warmup_steps": 0, "decay": 0, "seed": 0}
+        found = msgspec.structs.asdict(self)
+        mistakes = [
+            f"{name}: found {found[name]}, expected {low} or more"
+            for name, low in lowest.items()
+            if found[name] is not None and not found[name] >= low
+        ]
+        mistakes += [
+            f"{name}: found {found[name]}, expected a finite number above 0"
+            for name in ("rate", "clip_norm")
+            if found[name] is not None and not 0 < found[name] < math.inf
+        ]
+        if mistakes:
+            raise UsageError("\n".join(mistakes))
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a training is run; nothing here changes what comes out.
+
+    ``checkpoint`` is written after every epoch. Where there is one already, ``resume`` goes on with it, and
+    without ``resume`` it is an error. ``log_file`` gets a line of JSON an epoch. ``quiet``: no progress bar.
+    """
+
+    recipe: Recipe
+    checkpoint: Path | None = None
+    resume: bool = False
+    log_file: Path | None = None
+    quiet: bool = False
+
+
+def rate_at(recipe: Recipe, step: int, epoch: int) -> float:
+    """The learning rate of a step; steps are counted from 0 over the whole training, epochs from 1."""
+    warm = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
+    if recipe.schedule == "constant":
+        return recipe.rate * warm
+    return recipe.rate * warm * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / recipe.epochs))
+
+
+def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.AdamW:
+    """AdamW; biases and the scales of norms do not decay: they do not overfit, and 0 is no place for them."""
+    trained = list(parameters)
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=recipe.rate,
+    )

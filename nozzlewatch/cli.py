@@ -16,7 +16,7 @@ from rich.text import Text
 from ingest.records import Action
 from ingest.simulate.splits import Split
 from ingest.stage import FAILED, FINE, report_errors, run_stage
-from nozzlewatch import anomalies
+from nozzlewatch import anomalies, surface
 from nozzlewatch.output import write_json
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
     help="The watch for 3D-print farms: camera and telemetry lined up in time, failures told within seconds.",
 )
 app.add_typer(anomalies.app, name="anomalies")
+app.add_typer(surface.app, name="surface")
 
 FarmFile = Annotated[Path, typer.Argument(help="the farm file (farm.toml)")]
 Debug = Annotated[bool, typer.Option("--debug", help="show tracebacks")]

@@ -77,6 +77,15 @@ class SqueezeNetTrunk(nn.Module):
             maps = layer(maps)
         return maps
 
+    def maps(self, frames: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The maps after each of these layers, lowest first, in one pass."""
+        kept, maps = [], frames
+        for at, layer in enumerate(list(self.features)[: max(layers) + 1]):
+            maps = layer(maps)
+            if at in layers:
+                kept.append(maps)
+        return kept
+
 
 class FrameEncoder(nn.Module):
     """A frame's embedding: a map averaged in GRID x GRID cells, each cell's channels mixed down to CELL_DIM.

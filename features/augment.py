@@ -1,0 +1,204 @@
+"""Random changes of pictures that leave what they show as it is, for training. Pure: chance is an argument.
+
+Pictures are tensors [n, 3, h, w] in 0..255, BGR, uint8 or float32 (which is faster), on any device, and come
+back as they came, anew; every picture draws its own change. All chance comes from the numpy generator that is
+given: the same state gives the same pictures. It is drawn on the CPU, so a GPU changes nothing of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from features.frame import BGR_MEAN
+
+Range: TypeAlias = tuple[float, float]
+Drawn: TypeAlias = npt.NDArray[np.float32]
+
+WHITE = 255.0
+EVEN_CHANCE = 0.5
+MAX_BLUR_SIGMAS = 3.0
+"""A Gaussian's weights end this many standard deviations from its middle."""
+
+
+def flip(pictures: Tensor, rng: np.random.Generator, *, across: bool = True, down: bool = True) -> Tensor:
+    """Mirror each picture with chance 1/2, left to right and top to bottom, as far as asked for."""
+    flipped = pictures.clone()
+    for axis, asked in ((3, across), (2, down)):
+        if asked:
+            those = _chance(rng, pictures, EVEN_CHANCE).flatten().nonzero().flatten()
+            flipped[those] = flipped[those].flip(axis)
+    return flipped
+
+
+def quarter_turn(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Turn each picture by 0, 90, 180 or 270 degrees. Raises ValueError for pictures that are not square."""
+    if pictures.shape[2] != pictures.shape[3]:
+        raise ValueError(f"found pictures of {tuple(pictures.shape[2:])} px, expected square ones")
+    turns = torch.from_numpy(rng.integers(0, 4, len(pictures))).to(pictures.device)
+    turned = pictures.clone()
+    for quarters in (1, 2, 3):
+        those = (turns == quarters).nonzero().flatten()
+        turned[those] = torch.rot90(pictures[those], quarters, (2, 3))
+    return turned
+
+
+def crop(
+    pictures: Tensor, rng: np.random.Generator, *, area: Range = (0.7, 1.0), ratio: Range = (0.85, 1.18)
+) -> Tensor:
+    """A part of each picture, stretched to the whole: small shifts, scales and changes of shape.
+
+    ``area`` is the part's share of the picture, ``ratio`` its width to its height, relative to the picture's.
+    """
+    count = len(pictures)
+    share, shape = (
+        rng.uniform(*area, count),
+        np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), count)),
+    )
+    width, height = np.minimum(np.sqrt(share * shape), 1), np.minimum(np.sqrt(share / shape), 1)
+    # In affine_grid's terms the picture reaches from -1 to 1, so that a part may be shifted by what it lacks.
+    x, y = (rng.uniform(-1, 1, count) * (1 - length) for length in (width, height))
+    theta = np.zeros((count, 2, 3), np.float32)
+    theta[:, 0, 0], theta[:, 0, 2], theta[:, 1, 1], theta[:, 1, 2] = width, x, height, y
+    grid = functional.affine_grid(
+        torch.from_numpy(theta).to(pictures.device), list(pictures.shape), align_corners=False
+    )
+    cut = functional.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)
+    return _as(pictures, cut)
+
+
+def relight(
+    pictures: Tensor,
+    rng: np.random.Generator,
+    *,
+    brightness: float = 0.15,
+    contrast: float = 0.2,
+    gamma: float = 0.2,
+) -> Tensor:
+    """Other light: each picture's values (of 0..1) raised to exp(+-gamma), spread about their mean by
+    exp(+-contrast) and shifted by +-brightness, each drawn evenly up to what is given."""
+    bent = (pictures.float() / WHITE).pow_(_column(pictures, np.exp(_even(rng, pictures, gamma))))
+    mean = bent.mean((1, 2, 3), keepdim=True)
+    factor = _column(pictures, np.exp(_even(rng, pictures, contrast)))
+    shift = mean * (1 - factor) + _column(pictures, _even(rng, pictures, brightness))
+    return _as(pictures, bent.mul_(factor * WHITE).add_(shift * WHITE))
+
+
+def noise(pictures: Tensor, rng: np.random.Generator, *, snr_db: Range = (20.0, 40.0)) -> Tensor:
+    """Gaussian noise, drawn for each pixel and channel, at a signal-to-noise ratio drawn for each picture.
+
+    The signal's power is the mean square of the picture in 0..1: its mean counts. The result is clipped.
+    """
+    ratio = _column(pictures, 10 ** (rng.uniform(*snr_db, len(pictures)) / 10))
+    values = pictures.float()
+    deviation = (values.square().mean((1, 2, 3), keepdim=True) / ratio).sqrt()
+    drawn = rng.standard_normal(tuple(pictures.shape), np.float32)
+    return _as(pictures, torch.from_numpy(drawn).to(pictures.device).mul_(deviation).add_(values))
+
+
+def blur(pictures: Tensor, rng: np.random.Generator, *, sigma_px: Range = (0.3, 1.2)) -> Tensor:
+    """Out of focus: each picture by a Gaussian of its own standard deviation, its border pixels repeated."""
+    count, channels, height, width = pictures.shape
+    radius = math.ceil(MAX_BLUR_SIGMAS * sigma_px[1])
+    sigma = rng.uniform(*sigma_px, (count, 1))
+    weights = np.exp(-np.square(np.arange(-radius, radius + 1) / sigma) / 2)
+    kernel = _tensor(pictures, weights / weights.sum(1, keepdims=True)).repeat_interleave(channels, 0)
+    groups = count * channels
+    flat = functional.pad(pictures.float(), (radius,) * 4, mode="replicate").flatten(0, 1)[None]
+    flat = functional.conv2d(flat, kernel[:, None, None, :], groups=groups)
+    flat = functional.conv2d(flat, kernel[:, None, :, None], groups=groups)
+    return _as(pictures, flat.view(count, channels, height, width))
+
+
+def erase(
+    pictures: Tensor, rng: np.random.Generator, *, share: Range = (0.02, 0.15), chance: float = 0.5
+) -> Tensor:
+    """Lay BGR_MEAN, which is nothing to a model, over a random rectangle of each picture drawn (with
+    ``chance``); ``share`` is the rectangle's of the picture."""
+    within = _rectangles(pictures, rng, rng.uniform(*share, len(pictures)))
+    fill = _as(pictures, torch.tensor(BGR_MEAN, device=pictures.device)).view(1, 3, 1, 1)
+    return torch.where(_chance(rng, pictures, chance) & within, fill, pictures)
+
+
+def mixup(
+    pictures: Tensor, targets: Tensor, rng: np.random.Generator, *, alpha: float = 0.2
+) -> tuple[Tensor, Tensor]:
+    """Each picture and its target blended with another one's, by shares from Beta(alpha, alpha)
+    (arXiv:1710.09412). ``targets`` is float32 [n, classes], rows that sum to 1."""
+    order, kept = _order(pictures, rng), rng.beta(alpha, alpha, len(pictures))
+    share = _column(pictures, kept)
+    mixed = share * pictures.float() + (1 - share) * pictures[order].float()
+    return _as(pictures, mixed), _blended(targets, order, share.flatten())
+
+
+def cutmix(
+    pictures: Tensor, targets: Tensor, rng: np.random.Generator, *, alpha: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """A rectangle of each picture taken from another one, its target blended by the rectangle's true share
+    (arXiv:1905.04899). ``targets`` is float32 [n, classes], rows that sum to 1."""
+    order = _order(pictures, rng)
+    within = _rectangles(pictures, rng, 1 - rng.beta(alpha, alpha, len(pictures)))
+    kept = 1 - within.float().mean((1, 2, 3))
+    return torch.where(within, pictures[order], pictures), _blended(targets, order, kept)
+
+
+def for_surfaces(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """How the same surface may look another time: it has no upright, and the light and the place differ."""
+    turned = quarter_turn(flip(pictures, rng), rng)
+    return relight(crop(turned, rng), rng)
+
+
+def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[np.float64]) -> Tensor:
+    """A rectangle of the picture's own shape and a share of its area, wholly within: bool [n, 1, h, w]."""
+    rows, columns = (
+        _span(pictures, rng, np.sqrt(share), length) for length in (pictures.shape[2], pictures.shape[3])
+    )
+    return rows[:, None, :, None] & columns[:, None, None, :]
+
+
+def _span(pictures: Tensor, rng: np.random.Generator, part: npt.NDArray[np.float64], length: int) -> Tensor:
+    """Bool [n, length], True in a stretch of ``part`` of it."""
+    size = np.rint(part * length)
+    first = np.floor(rng.uniform(0, 1, len(part)) * (length - size + 1))
+    at = np.arange(length)
+    within = (at >= first[:, None]) & (at < (first + size)[:, None])
+    return torch.from_numpy(within).to(pictures.device)
+
+
+def _chance(rng: np.random.Generator, pictures: Tensor, chance: float) -> Tensor:
+    drawn = rng.uniform(0, 1, len(pictures)) < chance
+    return torch.from_numpy(drawn).to(pictures.device).view(-1, 1, 1, 1)
+
+
+def _even(rng: np.random.Generator, pictures: Tensor, reach: float) -> npt.NDArray[np.float64]:
+    return rng.uniform(-reach, reach, len(pictures))
+
+
+def _order(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.permutation(len(pictures))).to(pictures.device)
+
+
+def _blended(targets: Tensor, order: Tensor, kept: Tensor) -> Tensor:
+    share = kept.to(targets.device)[:, None]
+    return share * targets + (1 - share) * targets[order.to(targets.device)]
+
+
+def _tensor(pictures: Tensor, values: npt.NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(pictures.device)
+
+
+def _column(pictures: Tensor, values: npt.NDArray[np.float64]) -> Tensor:
+    """One value for each picture: [n] -> [n, 1, 1, 1]."""
+    return _tensor(pictures, values).view(-1, 1, 1, 1)
+
+
+def _as(pictures: Tensor, changed: Tensor) -> Tensor:
+    """Clipped to 0..255 and of the pictures' own kind; uint8 is rounded. ``changed`` is used up."""
+    clipped = changed.clamp_(0, WHITE)
+    return clipped.round_().to(torch.uint8) if pictures.dtype == torch.uint8 else clipped

@@ -33,17 +33,17 @@ from bench.heater_logs import (
     warm_ups,
 )
 from bench.heaters_simulated import Simulated, simulate
-from bench.machine import ROOT, data_dir, origin
+from bench.machine import ROOT, data_dir
+from bench.sim_recordings import write_section
 from bench.two_samples import LEVEL, compare, draw
 from ingest.simulate.jobs.read import read_job
 from ingest.simulate.spec import Board, MachineSpec
 from ingest.simulate.splits import Split
 from ingest.simulate.thermistor import TEN_BIT
 from ingest.simulate.toolpath import Toolpath, square_rings
+from ingest.simulate.version import simulator_version
 
-FIGURES = ROOT / "bench" / "simulator.json"
 PICTURES = ROOT / "docs" / "pictures"
-SECTION = "telemetry"
 MARLIN_LOG = Path("serial") / "Shortybw_serial_short_log.log"
 PRINTING = tuple(number % 11 < 6 for number in range(11))  # 6 of 11 real samples print
 AVERAGED_S = (1, 10, 30)  # over which flow and power are averaged before they are correlated
@@ -229,12 +229,6 @@ def _sheets() -> dict[str, list[str]]:
     return {"sim-telemetry-hold.png": names[:6], "sim-telemetry-more.png": names[6:]}
 
 
-def write_section(file: Path, section: str, figures: dict[str, object]) -> None:
-    """Replace one section of a file of figures; the others stay."""
-    known = json.loads(file.read_text()) if file.is_file() else {}
-    file.write_text(json.dumps({**known, section: figures}, indent=1) + "\n")
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -244,7 +238,7 @@ def main() -> None:
     command = f"python -m bench.sim_telemetry --machines {asked.machines}"
     figures = measure(asked.data, asked.machines)
     print(json.dumps(figures, indent=1))
-    write_section(FIGURES, SECTION, {**figures, "origin": origin(command)})
+    write_section("telemetry", command, {"simulator": simulator_version(), **figures})
 
 
 if __name__ == "__main__":

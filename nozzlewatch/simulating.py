@@ -23,10 +23,9 @@ from rich.text import Text
 from ingest.errors import UsageError
 from ingest.simulate.produce import Made, Wanted, missing, produce
 from ingest.simulate.version import simulator_version
+from nozzlewatch.data import NONE, data_folder
 from nozzlewatch.output import write_json
 
-DATA_VARIABLE, USUAL_DATA = "NOZZLEWATCH_DATA", "../shared/data"
-NO_GCODE = "none"
 SMALLEST, LARGEST = 64, 4096  # pixels of a side
 SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 LONGEST_MINUTES, FASTEST_FPS, MOST_PIXELS = 24 * 60.0, 30.0, 4_000_000
@@ -80,14 +79,14 @@ def size_of(text: str) -> tuple[int, int]:
 
 def gcode_of(text: str | None) -> Path | None:
     """The folder of real G-code files: the one named, none for "none", else that of the real data, if any."""
-    if text == NO_GCODE:
+    if text == NONE:
         return None
     if text is None:
-        usual = Path(os.environ.get(DATA_VARIABLE, USUAL_DATA)) / "gcode"
+        usual = data_folder() / "gcode"
         return usual if any(usual.glob("*.gcode")) else None
     folder = Path(text)
     if not any(folder.glob("*.gcode")):
-        raise UsageError(f"--gcode: found no *.gcode in {folder}, expected a folder of them, or {NO_GCODE}")
+        raise UsageError(f"--gcode: found no *.gcode in {folder}, expected a folder of them, or {NONE}")
     return folder
 
 

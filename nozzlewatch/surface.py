@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +14,14 @@ from rich.table import Table
 
 from ingest.errors import UsageError
 from ingest.stage import FINE, report_errors, run_stage
+from nozzlewatch.data import NONE, data_folder
 from nozzlewatch.output import write_json
 
 app = typer.Typer(no_args_is_help=True, help="Tell which defect a surface has: train on folders, evaluate.")
+
+log = logging.getLogger(__name__)
+
+USUAL_TRUNK = "weights/squeezenet1_1_features.safetensors"
 
 DataDir = Annotated[Path, typer.Option("--data-dir", "--data_dir", help="folder that holds datasets")]
 Dataset = Annotated[str, typer.Option(help="folder in it with a folder of pictures for each class")]
@@ -48,7 +54,8 @@ def train(
         Path, typer.Option("--checkpoint-path", "--checkpoint_path", help="the trained network (safetensors)")
     ] = Path("./msa.safetensors"),
     trunk: Annotated[
-        Path | None, typer.Option(help="SqueezeNet 1.1's ImageNet weights to begin with (safetensors)")
+        str | None,
+        typer.Option(help="SqueezeNet 1.1's ImageNet weights to begin with (safetensors), or none"),
     ] = None,
     validation: Annotated[float, typer.Option(help="share of each class that chooses the best epoch")] = 0.2,
     plain: Annotated[bool, typer.Option("--plain", help="no turned, cropped and relit pictures")] = False,
@@ -59,6 +66,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a network on a folder of pictures for each class. Ctrl-C ends it, and --resume goes on."""
+    from detector.surface.networks import takes_trunk
     from detector.surface.train import SurfaceTraining, Trained
     from detector.surface.train import train as work
     from detector.training.recipe import Recipe
@@ -71,8 +79,9 @@ def train(
         )
         asked = SurfaceTraining(
             folder=data_dir / dataset, model_path=checkpoint_path, recipe=recipe, model_type=model_type,
-            classes=num_classes, batch_size=batch_size, validation=validation, trunk=trunk, varied=not plain,
-            log_file=log_file, tracked_in=tracked_in, resume=resume, quiet=json is not None,
+            classes=num_classes, batch_size=batch_size, validation=validation, varied=not plain,
+            trunk=trunk_of(trunk) if trunk or takes_trunk(model_type) else None, log_file=log_file,
+            tracked_in=tracked_in, resume=resume, quiet=json is not None,
         )  # fmt: skip
         trained: Trained | None = work(asked, stop)
         if trained is None:
@@ -88,6 +97,22 @@ def train(
         return FINE
 
     raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))
+
+
+def trunk_of(text: str | None) -> Path | None:
+    """The file to begin with: the one named, none for "none", else that of the real data, if any."""
+    if text == NONE:
+        return None
+    if text is not None:
+        return Path(text)
+    usual = data_folder() / USUAL_TRUNK
+    if usual.is_file():
+        return usual
+    log.warning(
+        "found no ImageNet weights (--trunk) and no %s: beginning with random ones, which need many more "
+        "pictures and epochs", usual,
+    )  # fmt: skip
+    return None
 
 
 @app.command()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from detector.model.weights import load_weights
 from detector.surface.dataset import Indices, Split, Surfaces, load, normalised, split
 from detector.surface.model_file import About, SurfaceModel, save_model
-from detector.surface.networks import DEFAULT_TYPE, SurfaceNetwork, build, parameters, takes_trunk
+from detector.surface.networks import DEFAULT_TYPE, SurfaceNetwork, build, parameters
 from detector.training.distributed import Place, order, running
 from detector.training.learner import Loss
 from detector.training.loop import fit
@@ -138,7 +138,7 @@ def train(asked: SurfaceTraining, stop: threading.Event) -> Trained | None:
             f"{asked.classes} as --num-classes says: name the right folder, or leave the option out"
         )
     parts = split(dataset, 1.0 - asked.validation, asked.validation, 0, asked.recipe.seed)
-    trunk = load_weights(asked.trunk).tensors if asked.trunk and takes_trunk(asked.model_type) else None
+    trunk = load_weights(asked.trunk).tensors if asked.trunk else None
     network = build(asked.model_type, len(dataset.classes), trunk, asked.recipe.seed)
     checkpoint = asked.model_path.with_name(asked.model_path.name + ".training")
     with (

@@ -22,6 +22,7 @@ from detector.training.recipe import Recipe
 from features.stills import read_still, write_png
 from ingest.errors import UsageError
 from nozzlewatch.cli import app
+from nozzlewatch.surface import USUAL_TRUNK, trunk_of
 
 PER_CLASS, VALIDATION = 8, 0.25
 RECIPE = Recipe(epochs=3, rate=3e-4, schedule="constant", decay=0.0)
@@ -136,6 +137,20 @@ def test_the_flags_may_have_dashes_or_underscores(folders: Path, tmp_path: Path)
     )  # fmt: skip
     assert judged.exit_code == 0, judged.output
     assert msgspec.json.decode(judged.stdout, type=Evaluated).pictures == len(load(folders / "test"))
+
+
+def test_weights_to_begin_with_are_those_named_else_the_usual_ones_if_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOZZLEWATCH_DATA", str(tmp_path))
+    assert trunk_of(None) is None
+    assert "need many more pictures and epochs" in caplog.text
+    usual = tmp_path / USUAL_TRUNK
+    usual.parent.mkdir()
+    usual.touch()
+    assert trunk_of(None) == usual
+    assert trunk_of("none") is None
+    assert trunk_of("mine.safetensors") == Path("mine.safetensors")
 
 
 def test_two_processes_learn_what_one_learns(folders: Path, tmp_path: Path) -> None:

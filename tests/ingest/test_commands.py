@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from ingest.errors import CommandFailed
 from ingest.farm import Farm, FarmTable
 from ingest.records import NS_PER_S, Action, Command, CommandResult, Outcome, decode, encode
 from ingest.stage import StoreSource
-from ingest.store import EmbeddedStores, Stores
+from ingest.store import EmbeddedStores, Stores, open_stores
 from ingest.stream import DATA, PRINTERS, backlog, key, shard_of
 from tests.waiting import wait_until
 
@@ -29,12 +29,13 @@ class Printer:
 
     def __init__(self) -> None:
         self.told: list[Action] = []
-        self.confirms = True
+        self.confirms, self.confirmed = True, False
 
     async def command(self, action: Action) -> str:
         self.told.append(action)
         while not self.confirms:
             await asyncio.sleep(0.005)
+        self.confirmed = True
         return "//action:paused"
 
 
@@ -132,6 +133,25 @@ def test_a_printer_that_does_not_confirm_holds_up_no_other_and_is_told_so(
     failed = next(result for result in results(stores) if result.printer == "ender")
     assert failed.outcome is Outcome.FAILED
     assert "no confirmation within 2 s" in failed.detail
+
+
+def test_an_answer_that_comes_while_the_store_is_away_is_told_when_it_is_back(tmp_path: Path) -> None:
+    printer = Printer()
+    printer.confirms = False
+    with EmbeddedStores(tmp_path) as own:
+        own.ensure()
+        with desk(own, {"ender": printer.command}), closing(open_stores(own.urls())) as before:
+            send(before, "a")
+            wait_until(lambda: printer.told)
+            before.events.shutdown()
+            printer.confirms = True
+            wait_until(lambda: printer.confirmed)
+            own.ensure()
+            with closing(open_stores(own.urls())) as after:
+                wait_until(lambda: results(after), what="the answer")
+                assert [(told.id, told.outcome) for told in results(after)] == [("a", Outcome.DONE)]
+                assert unanswered(after) == 0
+    assert printer.told == [Action.PAUSE]
 
 
 @pytest.mark.parametrize(("name", "words"), [("voron", "no such printer"), ("mute", "no way to tell")])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,9 +102,15 @@ def running() -> Iterator[list[Watched]]:
 
 
 def are_whole(windows: list[Window]) -> bool:
-    """None is missing between the first and the last."""
-    indices = [window.index for window in windows]
-    return indices == list(range(indices[0], indices[0] + len(indices)))
+    """None is missing between the first and the last, but where a window says so.
+
+    A minute without a word is told by its windows, the rest of a longer hole by a mark alone: on a busy
+    machine a source that is tried more and more seldom may be away for so long.
+    """
+    return all(
+        now.index == before.index + 1 or (now.index > before.index and now.marks & Mark.GAP)
+        for before, now in pairwise(windows)
+    )
 
 
 def spans(windows: list[Window], mark: Mark) -> int:

@@ -26,6 +26,7 @@ from bench.sim_embeddings import LAYERS, WEIGHTS, Embedder, Pictures
 from bench.sim_line import Line, Values, fit_frames, fit_pairs
 from bench.sim_pairs import simulated
 from bench.sim_recordings import Sampling, write_section
+from detector.training.metrics import roc_auc
 
 BOTH_LABELS = ("22yeets22", "mysticaldawn_fixedcam", "hiltes")
 CHOSEN_ON = "mysticaldawn"  # the only source of the real split train with both labels
@@ -66,7 +67,7 @@ class Yardstick(NamedTuple):
 
     def reached(self, line: Line) -> float:
         """Plain mean of the AUC and of each source's share of crops that score above their neighbours."""
-        whole = auc(line.scores(self.pictures.embeddings), self.pictures.failing)
+        whole = roc_auc(line.scores(self.pictures.embeddings), self.pictures.failing)
         return float(np.mean([whole, *(won.mean() for won in self._won(line))]))
 
     def error(self, line: Line) -> float:
@@ -78,11 +79,6 @@ class Yardstick(NamedTuple):
     def _won(self, line: Line) -> list[Values]:
         won = (line.scores(self.crops.failing) > line.scores(self.crops.sound)).astype(np.float64)
         return [won[self.crops.sources == source] for source in np.unique(self.crops.sources)]
-
-
-def auc(scores: Values, failing: np.ndarray) -> float:
-    """Share of pairs of a failing and a normal picture in which the failing one scores higher."""
-    return float(_pairs(scores[failing], scores[~failing]).mean())
 
 
 def draws_of_auc(scores: Values, seen: Pictures, seed: int = 1) -> Values:
@@ -126,7 +122,7 @@ def judged(line: Line, held: Pictures) -> dict[str, Auc | float]:
     """
     parts = [held.where(held.sources == source) for source in BOTH_LABELS]
     scores = [line.scores(part.embeddings) for part in parts]
-    values = [auc(one, part.failing) for one, part in zip(scores, parts, strict=True)]
+    values = [roc_auc(one, part.failing) for one, part in zip(scores, parts, strict=True)]
     by_print = [draws_of_auc(one, part) for one, part in zip(scores, parts, strict=True)]
     by_picture = [draws_of_auc(one, apart(part)) for one, part in zip(scores, parts, strict=True)]
     quiet = line.scores(held.where(held.sources == FALSE_ALARMS).embeddings)

@@ -264,5 +264,6 @@ def _check_same(found: Recipe, asked: Recipe, name: str) -> None:
     differing = [f"{key} {then[key]} (now {now[key]})" for key in then if then[key] != now[key]]
     if differing:
         raise UsageError(
-            f"{name}: found a training with {', '.join(differing)}: resume it with its own recipe, or begin"
+            f"{name}: found a training with {', '.join(differing)}: resume it with its own recipe, "
+            "or begin anew"
         )

@@ -12,8 +12,9 @@ from bench.real_pictures import Box, Crops, RealPictures, boxes, with_and_withou
 from bench.sim_embeddings import COLUMNS, LAYERS, WEIGHTS, Embedder, Embeddings, Pictures
 from bench.sim_line import Line, balanced, fit_frames, fit_pairs
 from bench.sim_pairs import Pairs, changed, simulated
-from bench.sim_probe import STRENGTHS, Yardstick, auc, chosen, draws_of_auc
+from bench.sim_probe import STRENGTHS, Yardstick, chosen, draws_of_auc
 from bench.sim_recordings import Sampling
+from detector.training.metrics import roc_auc
 from ingest.errors import UsageError
 from ingest.simulate.produce import Wanted, produce
 from ingest.simulate.splits import Split
@@ -49,8 +50,8 @@ def pairs(difference: float, seed: int = 3) -> Pairs:
 
 def test_a_line_finds_what_differs_between_labels_on_prints_that_it_never_saw() -> None:
     other = pictures(1.5, seed=2)
-    from_frames = auc(fit_frames(pictures(1.5), "both", 1e-2).scores(other.embeddings), other.failing)
-    from_pairs = auc(fit_pairs(pairs(1.5), "both", 1e-2).scores(other.embeddings), other.failing)
+    from_frames = roc_auc(fit_frames(pictures(1.5), "both", 1e-2).scores(other.embeddings), other.failing)
+    from_pairs = roc_auc(fit_pairs(pairs(1.5), "both", 1e-2).scores(other.embeddings), other.failing)
     assert 0.6 < from_frames < from_pairs  # what differs between prints cannot mislead a pair
     assert from_pairs > 0.7
 
@@ -81,7 +82,7 @@ def test_the_interval_of_few_prints_is_wider_than_that_of_many_pictures() -> Non
     scores = seen.embeddings[:, 0].astype(np.float64) + 0.3 * seen.failing
     many = seen._replace(prints=np.arange(200).astype(np.str_))
     by_print, by_picture = draws_of_auc(scores, seen), draws_of_auc(scores, many)
-    assert by_picture.mean() == pytest.approx(auc(scores, seen.failing), abs=0.02)
+    assert by_picture.mean() == pytest.approx(roc_auc(scores, seen.failing), abs=0.02)
     few = seen.where(np.isin(seen.prints, ["0", "1", "2"]))
     assert draws_of_auc(scores[:30], few).std() > by_print.std()
 

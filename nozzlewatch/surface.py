@@ -59,6 +59,9 @@ def train(
     ] = None,
     validation: Annotated[float, typer.Option(help="share of each class that chooses the best epoch")] = 0.2,
     plain: Annotated[bool, typer.Option("--plain", help="no turned, cropped and relit pictures")] = False,
+    full_precision: Annotated[
+        bool, typer.Option("--full-precision", help="float32 throughout, also where bfloat16 is faster")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     tracked_in: Annotated[Path | None, typer.Option("--tracking", help="folder for MLflow's records")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with a training that was stopped")] = False,
@@ -75,8 +78,9 @@ def train(
         if not 0 < validation < 1:
             raise UsageError(f"--validation: found {validation:g}, expected a share between 0 and 1")
         recipe = Recipe(
-            epochs=num_epochs, patience=early_stop, rate=lr, schedule="constant", decay=0.0, seed=seed
-        )
+            epochs=num_epochs, patience=early_stop, rate=lr, schedule="constant", decay=0.0, seed=seed,
+            mixed_precision=not full_precision,
+        )  # fmt: skip
         asked = SurfaceTraining(
             folder=data_dir / dataset, model_path=checkpoint_path, recipe=recipe, model_type=model_type,
             classes=num_classes, batch_size=batch_size, validation=validation, varied=not plain,

@@ -1,14 +1,11 @@
-"""The one builder of the encoder: its weights, its version and its device."""
+"""The one builder of the encoder: its weights and its version."""
 
 from __future__ import annotations
-
-import logging
 
 import torch
 
 from detector.model.encoder import FrameEncoder, initialise
-
-log = logging.getLogger(__name__)
+from detector.model.hardware import choose_device
 
 SEED = 17
 VERSION = f"novelty-2+squeezenet1.1-seed{SEED}"
@@ -23,16 +20,3 @@ def build_encoder(device: str = "auto") -> FrameEncoder:
     # Channels last: convolutions on a CPU take less time so.
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return encoder.to(choose_device(device))
-
-
-def choose_device(asked: str) -> torch.device:
-    """The device to run on; asked for cuda where none is, it is the CPU, and the log says so as a warning."""
-    there = torch.cuda.is_available()
-    if asked == "auto":
-        return torch.device("cuda" if there else "cpu")
-    if torch.device(asked).type == "cuda" and not there:
-        log.warning(
-            "found no CUDA device, expected %s: running on the CPU, which is slower; see to its driver", asked
-        )
-        return torch.device("cpu")
-    return torch.device(asked)

@@ -65,7 +65,7 @@ class MultiScaleAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, last: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        last = functional.adaptive_avg_pool2d(last, GRID)
+        last = _pooled(last, GRID)
         said = [self.attention(last).view(-1, PLACES, GRID, GRID)]
         for (name, convolution), maps in zip(self.scales.items(), earlier, strict=True):
             said.append(convolution(_on_grid(maps, self.sides[name])))
@@ -101,8 +101,17 @@ def _on_grid(maps: Tensor, side: int) -> Tensor:
 
     A 1x1 convolution and this commute; resized first, the convolution is cheaper.
     """
-    pooled = functional.adaptive_avg_pool2d(maps, side)
+    pooled = _pooled(maps, side)
+    if side == GRID:
+        return pooled
     return functional.interpolate(pooled, size=(GRID, GRID), mode="bilinear", align_corners=False)
+
+
+def _pooled(maps: Tensor, side: int) -> Tensor:
+    """Averaged to side x side; a map of that size already is left as it is, which a compiler cannot see."""
+    if maps.shape[2:] == (side, side):
+        return maps
+    return functional.adaptive_avg_pool2d(maps, side)
 
 
 def _sum(said: Sequence[Tensor]) -> Tensor:

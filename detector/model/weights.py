@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 from detector.files import replacing
 from ingest.errors import UsageError
 
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+
 
 class Weights(NamedTuple):
     """The tensors of a network's ``state_dict``, on the CPU, and what was written beside them."""
@@ -20,12 +24,16 @@ class Weights(NamedTuple):
     metadata: dict[str, str]
 
 
-def save_weights(path: Path, network: nn.Module, metadata: dict[str, str]) -> None:
+def save_weights(
+    path: Path, network: nn.Module, metadata: dict[str, str], beside: Mapping[str, Tensor] = NOTHING
+) -> None:
     """Write a network's ``state_dict`` as safetensors: whole or not at all, its folder is made.
+
+    ``beside`` holds further tensors, under names that are none of the network's.
 
     Tensors that share memory are written once each: ``load_state_dict`` takes them as they are.
     """
-    state = network.state_dict()
+    state = network.state_dict() | dict(beside)
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
     with replacing(path) as unfinished:
         save_file(tensors, unfinished, metadata)

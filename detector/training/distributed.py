@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from detector.model.build import choose_device
+from detector.model.hardware import choose_device, has_bfloat16
 from ingest.errors import UsageError
 
 Indices = npt.NDArray[np.int64]
@@ -127,9 +127,8 @@ class Place:
             parameter.grad = summed.view_as(parameter) if found else None
 
     def autocast(self) -> torch.autocast:
-        """Mixed precision where the device has bfloat16 in hardware (CUDA); elsewhere it changes nothing."""
-        able = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=able)
+        """Mixed precision where the device has bfloat16 in hardware; elsewhere it changes nothing."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=has_bfloat16(self.device))
 
 
 def order(samples: int, seed: int, epoch: int) -> Indices:

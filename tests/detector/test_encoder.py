@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from detector.model.build import VERSION, build_encoder, choose_device
+from detector.model.build import VERSION, build_encoder
 from detector.model.encoder import CHUNK, EMBEDDING_DIM, SIDE, FrameEncoder, SqueezeNetTrunk
+from detector.model.hardware import choose_device
 from features.frame import Picture
 
 SQUEEZENET_PARAMETERS = 722_496

@@ -86,7 +86,7 @@ def test_a_batch_at_a_time_or_all_at_once_the_answer_is_the_same(folders: Path, 
 
 
 def test_noise_drowns_what_the_network_knows(folders: Path, model: Path) -> None:
-    assert evaluate(model, folders / "test", noise_db=-20.0).accuracy < 0.9
+    assert evaluate(model, folders / "test", noise_db=-40.0).accuracy < 0.9
 
 
 def test_a_number_of_classes_that_is_not_there_says_so(folders: Path, tmp_path: Path) -> None:
@@ -155,7 +155,8 @@ def test_weights_to_begin_with_are_those_named_else_the_usual_ones_if_any(
 
 def test_two_processes_learn_what_one_learns(folders: Path, tmp_path: Path) -> None:
     arguments = ["-m", "nozzlewatch", "surface", "train", "--data-dir", str(folders), "--dataset", "train"]
-    arguments += ["--num-epochs", "1", "--batch-size", "4", "--plain", "--lr", "1e-4", "--log-file"]
+    arguments += ["--num-epochs", "1", "--batch-size", "4", "--plain", "--lr", "1e-4"]
+    arguments += ["--full-precision", "--log-file"]
     two = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     for name, start in (("one", []), ("two", two)):
         target = [str(tmp_path / f"{name}.txt"), "--checkpoint-path", str(tmp_path / name)]

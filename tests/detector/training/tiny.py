@@ -26,7 +26,7 @@ from detector.training.tracking import NoTracker
 
 SAMPLES, WIDTH, CLASSES, BATCH = 17, 6, 3, 8
 """Batches of 8, 8 and 1: in the last one the second of two ranks has nothing."""
-RECIPE = Recipe(epochs=5, rate=0.05, warmup_steps=4, seed=3)
+RECIPE = Recipe(epochs=5, rate=0.05, warmup_steps=4, seed=3, mixed_precision=False)
 
 
 class TinyLearner:

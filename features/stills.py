@@ -24,6 +24,8 @@ MAX_BYTES = 8 * MAX_PIXELS + 2**20
 """Longest file that is read, bytes: four channels of 16 bits, uncompressed, and a header."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 """Endings of the files that are taken for pictures in a folder; what a file is, its first bytes say."""
+QUALITY = 85
+"""Of a JPEG to be looked at, not judged: its loss is hard to see, and it has half the bytes of quality 95."""
 
 _KINDS = "JPEG, PNG, BMP or TIFF"
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
@@ -37,17 +39,21 @@ def read_still(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     16 bits are cut to their upper 8. Raises SourceNotFound where there is no file, SourceError for one that
     cannot be read, is empty, cut off, corrupt, no picture, or larger than ``max_pixels``.
     """
-    data = _bytes(path)
-    width, height = still_size(data, str(path))
+    return decode_still(_bytes(path), str(path), max_pixels)
+
+
+def decode_still(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+    """The same of a picture's bytes, a camera's for instance; ``name`` is for the message."""
+    width, height = still_size(data, name)
     if width * height > max_pixels:
         raise SourceError(
-            f"{path}: found {width} x {height} pixels, expected at most {max_pixels / 1e6:g} megapixels: "
+            f"{name}: found {width} x {height} pixels, expected at most {max_pixels / 1e6:g} megapixels: "
             "make the picture smaller or cut it into parts"
         )
     picture = _decoded(data)
     if picture is None:
         raise SourceError(
-            f"{path}: found a picture that is corrupt, cut off or of an unusual kind, "
+            f"{name}: found a picture that is corrupt, cut off or of an unusual kind, "
             f"expected a whole {_KINDS} of 8 or 16 bits: copy or save it again"
         )
     return picture
@@ -81,6 +87,21 @@ def write_png(path: Path, picture: Picture) -> None:
         path.write_bytes(png)
     except OSError as error:
         raise SourceError(f"{path}: found {error.strerror}, expected a place to write a picture") from error
+
+
+def as_jpeg(picture: Picture, quality: int = QUALITY) -> bytes:
+    """BGR uint8 [height, width, 3] as the bytes of a JPEG."""
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def shrunk(picture: Picture, longest_px: int) -> Picture:
+    """The picture with its longer side at most so long, its shape kept; a smaller one as it is."""
+    height, width = picture.shape[:2]
+    share = longest_px / max(height, width)
+    if share >= 1:
+        return picture
+    size = (max(round(width * share), 1), max(round(height * share), 1))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def to_square(picture: Picture, side: int) -> Picture:

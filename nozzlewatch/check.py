@@ -12,11 +12,11 @@ from ingest.cameras import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
 from ingest.records import Health, Status
-from ingest.sources import Camera, Telemetry, without_login
+from ingest.sources import Camera, Telemetry
 from ingest.stage import StoreSource, data_folder, watched_now
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
-from nozzlewatch.trial import try_camera, try_printer
+from nozzlewatch.trial import failed, try_camera, try_printer
 from sinks.settings import SinkSettings, load_settings
 
 STORE_LIMIT_S = 5.0
@@ -76,6 +76,8 @@ async def _printer(printer: PrinterTable, base: Path, watched: Mapping[str, Stat
     findings = []
     if printer.camera:
         findings.append(await _source(printer, "camera", lambda: try_camera(_camera(printer, base))))
+    if printer.surface_camera:
+        findings.append(await _source(printer, "surface_camera", lambda: try_camera(_surface(printer, base))))
     if printer.telemetry:
         findings.append(await _source(printer, "telemetry", lambda: try_printer(_telemetry(printer, base))))
     return findings
@@ -85,14 +87,15 @@ async def _source(printer: PrinterTable, what: str, look: Callable[[], Awaitable
     try:
         return Finding(f"{printer.name}: {what}", True, await look())
     except SourceError as error:
-        address = without_login(getattr(printer, what))
-        where = address.partition("?")[0].partition(":")[2]
-        told = str(error) if where in str(error) else f"{address}: {error}"
-        return Finding(f"{printer.name}: {what}", False, told)
+        return Finding(f"{printer.name}: {what}", False, failed(getattr(printer, what), error))
 
 
 def _camera(printer: PrinterTable, base: Path) -> Camera:
     return open_camera(printer.camera, printer.name, base)
+
+
+def _surface(printer: PrinterTable, base: Path) -> Camera:
+    return open_camera(printer.surface_camera, printer.name, base)
 
 
 def _telemetry(printer: PrinterTable, base: Path) -> Telemetry:

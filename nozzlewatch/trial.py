@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from ingest.clock import AnchoredClock
 from ingest.errors import SourceError
 from ingest.records import COUNTED, NS_PER_S, Event, EventKind, Frame, Reading
-from ingest.sources import Camera, Item, Telemetry
+from ingest.sources import Camera, Item, Telemetry, without_login
 
 FIRST_S = 15.0
 """How long a source may take to give something: boards boot for up to 10 s when their port is opened."""
@@ -31,14 +31,18 @@ class Timed(NamedTuple):
 async def try_camera(camera: Camera) -> str:
     """Size, rate and latency of a camera's pictures. Raises SourceError where it gives none in time."""
     timed, opened_s = await _look(camera.frames())
-    frames = [one.item for one in timed if isinstance(one.item, Frame)]
-    if not frames:
-        raise SourceError("found nothing to read, expected at least one frame")
+    frames = _frames(timed)
     size_kb = statistics.mean(len(frame.jpeg) for frame in frames) / 1024
     told = [f"{frames[-1].width}x{frames[-1].height}", f"{size_kb:.0f} KiB a frame"]
     if not camera.recorded:
         told += [*_rate(timed, "frames/s"), f"first frame after {opened_s:.1f} s", *_latency(timed)]
     return ", ".join([*told, *_facts(camera.facts)])
+
+
+async def first_frame(camera: Camera) -> Frame:
+    """A camera's first picture. Raises SourceError where it gives none in time."""
+    timed, _ = await _look(camera.frames(), most=1)
+    return _frames(timed)[0]
 
 
 async def try_printer(telemetry: Telemetry) -> str:
@@ -55,8 +59,22 @@ async def try_printer(telemetry: Telemetry) -> str:
     return ", ".join([*told, *_facts(telemetry.facts)])
 
 
-async def _look(items: AsyncIterator[T]) -> tuple[list[Timed], float]:
-    """The items of the first seconds, and how long the first one took, s."""
+def failed(address: str, error: SourceError) -> str:
+    """Why a source gave nothing, with its address (which may hold a login) where the error has none."""
+    shown = without_login(address)
+    where = shown.partition("?")[0].partition(":")[2]
+    return str(error) if where in str(error) else f"{shown}: {error}"
+
+
+def _frames(timed: list[Timed]) -> list[Frame]:
+    frames = [one.item for one in timed if isinstance(one.item, Frame)]
+    if not frames:
+        raise SourceError("found nothing to read, expected at least one frame")
+    return frames
+
+
+async def _look(items: AsyncIterator[T], most: int = MOST_ITEMS) -> tuple[list[Timed], float]:
+    """The items of the first seconds, at most so many, and how long the first one took, s."""
     loop, clock = asyncio.get_running_loop(), AnchoredClock()
     began_s, timed = loop.time(), list[Timed]()
     try:
@@ -66,7 +84,7 @@ async def _look(items: AsyncIterator[T]) -> tuple[list[Timed], float]:
                 if len(timed) == 1:
                     first_s = loop.time()
                     limit.reschedule(first_s + LOOK_S)
-                if len(timed) >= MOST_ITEMS:
+                if len(timed) >= most:
                     break
     except TimeoutError:
         if not timed:

@@ -13,11 +13,11 @@ NAMED = 5
 """How many of the files or folders that are wrong a message names."""
 
 
-def class_files(folder: Path) -> Mapping[str, list[Path]]:
+def class_files(folder: Path, fewest: int = MIN_CLASSES) -> Mapping[str, list[Path]]:
     """The pictures of each class, classes and pictures in order of name; what is hidden is passed over.
 
     Raises SourceNotFound for no folder and for one without pictures, SourceError for one that cannot be read,
-    UsageError for folders within a class and for less than two classes.
+    UsageError for folders within a class and for less than ``fewest`` classes.
     """
     if not folder.is_dir():
         raise SourceNotFound(f"{folder}: found no folder, expected one with a folder for each class")
@@ -30,11 +30,35 @@ def class_files(folder: Path) -> Mapping[str, list[Path]]:
             f"{folder}: found no picture in {len(classes)} folders, expected a folder for each class with "
             f"files ending in {', '.join(sorted(SUFFIXES))}"
         )
-    if len(classes) < MIN_CLASSES:
+    if len(classes) < fewest:
         raise UsageError(
-            f"{folder}: found one class ({classes[0].name}), expected {MIN_CLASSES} or more, each a folder"
+            f"{folder}: found one class ({classes[0].name}), expected {fewest} or more, each a folder"
         )
     return found
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures of a folder and of the folders directly in it, in order of name; not deeper.
+
+    A folder that cannot be read stands among them in its own name: who reads it, says so. Raises SourceError
+    where ``folder`` itself cannot be read, SourceNotFound where nothing is in it.
+    """
+    found = [each for path in _within(folder) for each in _one_down(path)]
+    if not found:
+        raise SourceNotFound(
+            f"{folder}: found no picture in it and in the folders directly in it, expected files ending in "
+            f"{', '.join(sorted(SUFFIXES))}: name the folder that holds them"
+        )
+    return found
+
+
+def _one_down(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path] if path.suffix.lower() in SUFFIXES else []
+    try:
+        return _pictures(path)
+    except SourceError:
+        return [path]
 
 
 def _check_flat(class_folder: Path) -> None:

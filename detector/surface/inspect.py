@@ -7,6 +7,7 @@ finding, = inspector.inspect([read_still(picture)])
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,13 +23,13 @@ BATCH = 8
 NONE_OF_THESE = "none of these"
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of one picture.
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of one picture as a whole.
 
     ``label`` is its class, None for a picture that is unlike all that the network learned; ``nearest`` is the
     class that it would be then, too. ``probability`` is that class's. ``unlikeness`` is 1 where a picture
     begins to be none of the classes; None where the model remembers nothing to compare with. ``sound``: the
-    class is no defect. ``heat`` float32 [rows, columns] in 0..1 tells where the class shows.
+    class is no defect.
     """
 
     label: str | None
@@ -37,39 +38,60 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     probabilities: dict[str, float]
     unlikeness: float | None
     sound: bool
-    heat: Floats
 
     @property
     def text(self) -> str:
         """In words: "scratches 98 %", "none of these"."""
         return NONE_OF_THESE if self.label is None else f"{self.label} {self.probability:.0%}"
 
+    def at(self, heat: Floats) -> Finding:
+        """The same with where it shows: ``heat`` float32 [rows, columns]."""
+        return Finding(**_fields(self), heat=heat)
+
+
+class Finding(Said, frozen=True, kw_only=True):
+    """What is said of one picture, and where: ``heat`` float32 [rows, columns] in 0..1 is where it shows."""
+
+    heat: Floats
+
+    @property
+    def said(self) -> Said:
+        """The same without the heat: of thousands of tiles, it would take more memory than the picture."""
+        return Said(**_fields(self))
+
+
+def _fields(said: Said) -> dict[str, Any]:
+    return {name: getattr(said, name) for name in Said.__struct_fields__}
+
 
 class Inspector:
-    """A model that is ready for pictures. One thread at a time."""
+    """A model that is ready for pictures, ``batch`` of them together. One thread at a time."""
 
-    def __init__(self, model: SurfaceModel, *, engine: EngineName = "auto", threads: int = 1) -> None:
+    def __init__(
+        self, model: SurfaceModel, *, engine: EngineName = "auto", threads: int = 1, batch: int = BATCH
+    ) -> None:
         self.about = model.about
+        self._batch = batch
         self._memory = model.memory
         outputs = ("logits", "cells", "embedding")
         self._run = compiled(model.network, outputs, model.about.side, engine=engine, threads=threads)
 
     def inspect(self, pictures: Sequence[Picture]) -> list[Finding]:
         """Judge pictures BGR uint8 [height, width, 3] of any size, each stretched to the network's square."""
-        squares = [to_square(picture, self.about.side) for picture in pictures]
         return [
             finding
-            for begin in range(0, len(squares), BATCH)
-            for finding in self._judged(squares[begin : begin + BATCH])
+            for begin in range(0, len(pictures), self._batch)
+            for finding in self._judged(pictures[begin : begin + self._batch])
         ]
 
-    def _judged(self, squares: Sequence[Picture]) -> list[Finding]:
-        logits, cells, embeddings = self._run(as_input(np.stack(squares)))
+    def _judged(self, pictures: Sequence[Picture]) -> list[Finding]:
+        squares = np.stack([to_square(picture, self.about.side) for picture in pictures])
+        logits, cells, embeddings = self._run(as_input(squares))
         shares = softmax(logits)
         unlike = self._unlikeness(embeddings)
         return [
             self._finding(shares[at], cells[at], None if unlike is None else float(unlike[at]))
-            for at in range(len(squares))
+            for at in range(len(pictures))
         ]
 
     def _unlikeness(self, embeddings: Floats) -> Floats | None:

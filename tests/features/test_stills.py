@@ -11,7 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from features.stills import MAX_BYTES, read_still, still_size, to_square, write_png
+from features.stills import (
+    MAX_BYTES,
+    as_jpeg,
+    decode_still,
+    read_still,
+    shrunk,
+    still_size,
+    to_square,
+    write_png,
+)
 from ingest.errors import SourceError, SourceNotFound
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -176,3 +185,16 @@ def test_every_shape_becomes_the_square(shape: tuple[int, int]) -> None:
     assert (square.shape, square.dtype) == ((224, 224, 3), np.uint8)
     assert np.abs(square.astype(int) - drawn(224, 224)).mean() < 4
     assert to_square(square, 224) is square
+
+
+def test_a_picture_is_shrunk_in_its_own_shape_and_never_grows() -> None:
+    assert shrunk(drawn(90, 60), 45).shape == (30, 45, 3)
+    assert shrunk(drawn(4000, 2), 40).shape == (1, 40, 3)
+    assert np.array_equal(shrunk(drawn(90, 60), 200), drawn(90, 60))
+
+
+def test_a_picture_is_made_a_jpeg_to_look_at_and_bytes_are_decoded_under_a_name() -> None:
+    found = decode_still(as_jpeg(drawn()), "camera")
+    assert np.abs(found.astype(int) - drawn()).mean() < 5
+    with pytest.raises(SourceError, match=r"^camera: found 90 x 60 pixels, expected at most"):
+        decode_still(as_jpeg(drawn()), "camera", max_pixels=100)

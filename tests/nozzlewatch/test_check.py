@@ -22,6 +22,7 @@ def test_a_live_printer_is_told_with_size_rate_firmware_and_temperatures(tmp_pat
             speaking = asyncio.create_task(port.speak())
             camera = f"mjpeg:http://127.0.0.1:{host.port}/#fps=10"
             printer = f'[[printers]]\nname = "a"\ncamera = "{camera}"\ntelemetry = "serial:{port.link}"\n'
+            printer += f'surface_camera = "{camera}"\n'
             found = await asyncio.to_thread(checked, tmp_path, printer)
             speaking.cancel()
             port.pull()
@@ -34,6 +35,8 @@ def test_a_live_printer_is_told_with_size_rate_firmware_and_temperatures(tmp_pat
     rate = float(camera.told.partition(" frames/s")[0].rpartition(" ")[2])
     assert abs(rate - FPS) < 1
     assert "codec MJPEG" in camera.told
+    assert found["a: surface_camera"].fine
+    assert "160x120" in found["a: surface_camera"].told
     assert telemetry.fine
     for words in ("hotend_c 210", "firmware Marlin 2.1.2", "machine Ender-3", "AUTOREPORT_TEMP"):
         assert words in telemetry.told
@@ -43,8 +46,10 @@ def test_what_failed_is_told_with_what_to_do_and_holds_up_nothing_else(tmp_path:
     found = checked(
         tmp_path,
         '[[printers]]\nname = "a"\ncamera = "mjpeg:http://user:secret@127.0.0.1:9/x"\n'
-        'telemetry = "tap:/dev/ttyNONE?link=/tmp/none"\n',
+        'telemetry = "tap:/dev/ttyNONE?link=/tmp/none"\nsurface_camera = "snapshot:http://127.0.0.1:9/y"\n',
     )
+    assert not found["a: surface_camera"].fine
+    assert "127.0.0.1:9" in found["a: surface_camera"].told
     assert not found["a: camera"].fine
     assert "found nobody at 127.0.0.1:9" in found["a: camera"].told
     assert "secret" not in str(found)

@@ -83,6 +83,11 @@ CASES = {
         "replay log:print/serial.log --out noise.log", 2, ("--out noise.log: found File exists", "a folder")
     ),
     "an unknown command": Case("wtach farm.toml", 2, ("No such command 'wtach'",)),
+    "no surface network": Case(
+        "replay log:print/serial.log --surface-model noise.log",
+        2,
+        ("--surface-model: found noise.log, which is no surface network", "of `nozzlewatch surface train`"),
+    ),
     "a missing argument": Case("replay", 2, ("Missing argument",)),
     "an unknown key": Case(
         "check typo.toml", 2, ("typo.toml: farm.redsi", "an unknown key", "did you mean redis?", "log.flushs")

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from detector.frames import FrameLoader
+from detector.inspection import open_inspector
 from detector.judge import Judge
 from detector.model.build import VERSION, build_encoder
 from detector.settings import DetectorSettings, load_settings
@@ -19,7 +20,10 @@ from ingest.stage import FINE, StoreSource, data_folder, run_stage
 
 
 def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[int, int]) -> DetectorWorker:
-    """A detector for part ``(I, N)`` of the farm's shards: those whose number leaves I when divided by N."""
+    """A detector for part ``(I, N)`` of the farm's shards: those whose number leaves I when divided by N.
+
+    Raises UsageError for a surface network that cannot be read.
+    """
     torch.set_num_threads(settings.table.threads)
     encoder = build_encoder(settings.table.device)
     device = encoder.device.type
@@ -28,7 +32,7 @@ def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[in
     mine = [shard for shard in range(shards) if shard % part[1] == part[0]]
     judge = Judge(VERSION, settings.policies())
     frames = FrameLoader(encoder, shards, settings.views)
-    return DetectorWorker(source, mine, judge, frames, trouble)
+    return DetectorWorker(source, mine, judge, frames, trouble, open_inspector(settings))
 
 
 def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) -> int:

@@ -1,4 +1,4 @@
-"""What the detector emits: scores, anomalies and labels, and the table of failure kinds."""
+"""What the detector emits: scores, anomalies, inspections and labels, and the table of failure kinds."""
 
 from __future__ import annotations
 
@@ -110,6 +110,38 @@ class Anomaly(Record, frozen=True, kw_only=True):
     evidence: Evidence
     boxes: tuple[Box, ...] = ()
     model: str = ""
+
+
+class InspectedPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """What the surface network said of one picture of a finished part.
+
+    ``label`` is its class, None for none of the classes; ``nearest`` is the class that it would be then, too,
+    and ``probability`` that class's. ``unlikeness`` is 1 where a picture begins to be none of the classes;
+    None where the network has nothing to compare with.
+    """
+
+    frame: FrameRef
+    label: str | None
+    nearest: str
+    probability: float
+    unlikeness: float | None
+
+
+class Inspection(Record, frozen=True, kw_only=True):
+    """What is said of a part when its print has ended, once per print.
+
+    Where there was no picture to judge, ``pictures`` is empty and ``text`` tells why.
+    """
+
+    printer: str
+    job: str
+    at_ns: int  # end of the print's last window, event time
+    verdict: str  # a class, "none of these", or "" where there was no picture to judge
+    sound: bool  # the verdict is no defect
+    probability: float | None  # of the class that is the verdict
+    pictures: tuple[InspectedPicture, ...]
+    text: str  # in words
+    model: str  # what judged
 
 
 class Label(Record, frozen=True, kw_only=True):

@@ -1,9 +1,9 @@
 """One commit per batch and shard: all that a batch led to becomes visible at once, or not at all.
 
-In one transaction on keys that share ``{shard}``: the fence is checked (the owner's epoch), scores and
-anomalies are appended, the context is appended, the printers' states are saved, dead letters are put aside
-and the windows are acknowledged. A detector that dies in the middle has written nothing; one that dies
-after it finds the windows acknowledged and the state behind them.
+In one transaction on keys that share ``{shard}``: the fence is checked (the owner's epoch), scores,
+anomalies and inspections are appended, the context is appended, the printers' states are saved, dead letters
+are put aside and the windows are acknowledged. A detector that dies in the middle has written nothing; one
+that dies after it finds the windows acknowledged and the state behind them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import cast
 import redis
 from msgspec import Struct, field
 
-from detector.anomaly import Anomaly, Scores
+from detector.anomaly import Anomaly, Inspection, Scores
 from detector.state import HORIZON, Context, Memories, PrinterMemory, PrinterState
 from features.sequence import History
 from ingest.errors import Fenced, RecordError, StoreError, StoreUnreachable
@@ -36,6 +36,7 @@ class Batch(Struct):
     buried: list[tuple[Entry, str]] = field(default_factory=list)
     scores: list[Scores] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
+    inspections: list[Inspection] = field(default_factory=list)
     contexts: list[Context] = field(default_factory=list)
     states: dict[str, PrinterState] = field(default_factory=dict)
     drops: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,8 @@ class ShardOwner:
             pipe.xadd(key("scores", self.shard), {DATA: encode(scores)})
         for anomaly in batch.anomalies:
             pipe.xadd(key("anomalies", self.shard), {DATA: encode(anomaly)})
+        for inspection in batch.inspections:
+            pipe.xadd(key("inspections", self.shard), {DATA: encode(inspection)})
         for printer, state in batch.states.items():
             pipe.hset(key("state", self.shard), printer, encode(state))
         for entry, error in batch.buried:

@@ -50,8 +50,15 @@ class FrameLoader:
         self._views = views
 
     def load(self, frames: redis.Redis, windows: Sequence[Window]) -> list[Picture]:
-        """The pictures of these windows, in order; one that has gone or cannot be read says so."""
-        with_frame = [(at, window) for at, window in enumerate(windows) if window.frame is not None]
+        """The pictures of these windows, in order; one that has gone or cannot be read says so.
+
+        A picture of a finished part is no picture of a print: it is left to ``detector.inspection``.
+        """
+        with_frame = [
+            (at, window)
+            for at, window in enumerate(windows)
+            if window.frame is not None and not window.frame.of_surface
+        ]
         jpegs = read_frames(frames, [self._key(window) for _, window in with_frame])
         pictures = [Picture(view=self._view(window).name) for window in windows]
         decoded = {}

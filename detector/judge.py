@@ -143,7 +143,8 @@ def with_picture(reason: Reason, history: History) -> Reason:
     """The reason with the frame nearest to its beginning, where it brings none of its own."""
     if reason.frame is not None:
         return reason
-    frames = (window.frame for window in history.windows if window.frame is not None)
+    found = (window.frame for window in history.windows)
+    frames = (frame for frame in found if frame is not None and not frame.of_surface)
     nearest = min(frames, key=lambda frame: abs(frame.captured_ns - reason.since_ns), default=None)
     return reason._replace(frame=nearest)
 

@@ -1,4 +1,4 @@
-"""The detector's tables of the farm file: ``[detector]``, ``[kinds]`` and each ``[printers.picture]``."""
+"""The detector's tables of the farm file, ``[printers.picture]`` among them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
+from safetensors import SafetensorError, safe_open
 
 from detector.anomaly import Kind
 from detector.episodes import POLICIES, KindPolicy
 from features.picture import View, check_view
+from ingest.errors import UsageError
 from ingest.farm import Farm, read_farm, without_mistakes
 from ingest.table import check_table, shown, unknown_key
+
+SURFACE_KEY = "nozzlewatch.surface"
+"""As ``detector.surface.model_file`` writes it; to ask there would bring torch into every stage."""
 
 
 class Reaction(StrEnum):
@@ -32,6 +38,21 @@ class DetectorTable(Struct, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")] = 1
 
 
+class SurfaceTable(Struct, frozen=True):
+    """``[surface]``: what judges the part when a print has ended."""
+
+    model: str = ""  # a file of ``nozzlewatch surface train``, relative to the farm file; "" is off
+    pictures: Annotated[int, Meta(ge=1, le=10, description="a whole number from 1 to 10")] = 3
+    # Classes that are no defect; without them what the model's file says.
+    sound: Annotated[list[str], Meta(description="a list of class names")] = []
+
+
+class _Surface(Struct):
+    """What is asked of a surface network's header."""
+
+    classes: tuple[str, ...]
+
+
 class DetectorSettings(Struct, frozen=True):
     """A farm with what the detector needs of it."""
 
@@ -39,6 +60,12 @@ class DetectorSettings(Struct, frozen=True):
     table: DetectorTable
     reactions: dict[Kind, Reaction]
     views: dict[str, View] = {}  # how the pictures of a printer are read, where its table says so
+    surface: SurfaceTable = SurfaceTable()
+
+    @property
+    def surface_model(self) -> Path | None:
+        """The file of the network that judges finished parts."""
+        return self.farm.path.parent.resolve() / self.surface.model if self.surface.model else None
 
     def policies(self) -> dict[Kind, KindPolicy]:
         """The policies of the kinds that are switched on."""
@@ -59,7 +86,38 @@ def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:
     where = path.name
     table = check_table(farm.tables.get("detector", {}), DetectorTable, f"{where}: detector", mistakes)
     reactions = _reactions(farm.tables.get("kinds", {}), where, mistakes)
-    return DetectorSettings(farm, table or DetectorTable(), reactions, _views(farm, where, mistakes))
+    views, surface = _views(farm, where, mistakes), _surface(farm, where, mistakes)
+    return DetectorSettings(farm, table or DetectorTable(), reactions, views, surface)
+
+
+def surface_classes(path: Path) -> tuple[str, ...]:
+    """The classes that a surface network tells apart, by the header of its file. Raises UsageError."""
+    expected = "expected a file of `nozzlewatch surface train`"
+    if not path.is_file():
+        raise UsageError(f"found no file {path}, {expected}: train one, or leave it out")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = (file.metadata() or {}).get(SURFACE_KEY, "")
+        return msgspec.json.decode(about, type=_Surface).classes
+    except (SafetensorError, OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"found {path}, which is no surface network ({error}), {expected}") from error
+
+
+def _surface(farm: Farm, where: str, mistakes: list[str]) -> SurfaceTable:
+    table = check_table(farm.tables.get("surface", {}), SurfaceTable, f"{where}: surface", mistakes)
+    if table is None or not table.model:
+        return table or SurfaceTable()
+    try:
+        classes = surface_classes(farm.path.parent.resolve() / table.model)
+    except UsageError as error:
+        mistakes.append(f"{where}: surface.model: {error}")
+        return table
+    mistakes += [
+        f"{where}: surface.sound: found {shown(name)}, expected classes of the model: {', '.join(classes)}"
+        for name in table.sound
+        if name not in classes
+    ]
+    return table
 
 
 def _views(farm: Farm, where: str, mistakes: list[str]) -> dict[str, View]:

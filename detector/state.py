@@ -1,9 +1,9 @@
 """What the detector keeps of each printer between windows, and how it comes back after a restart.
 
 Two things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), and
-the open episodes with the running figures of novelty and of the pictures' quality (``nw:state:{shard}``, a
-hash). Both are written in the same transaction as the scores they led to, so a detector that starts anew goes
-on exactly where the last committed one was.
+the open episodes with the running figures of novelty and of the pictures' quality, and by which pictures a
+finished part is to be judged (``nw:state:{shard}``, a hash). Both are written in the same transaction as the
+scores they led to, so a detector that starts anew goes on exactly where the last committed one was.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from detector.anomaly import Kind
 from detector.episodes import Episode
+from detector.finished import Finish
 from detector.novelty import NoveltyState
 from features.quality import QualityState
 from features.sequence import History
@@ -40,6 +41,7 @@ class PrinterState(Record, frozen=True, kw_only=True):
     novelty: NoveltyState | None = None
     quality: QualityState | None = None
     view: str = ""  # name of the view that pictures were read by: those of two cannot be compared
+    finish: Finish | None = None  # the print as far as its inspection needs it; None where nothing inspects
 
 
 class PrinterMemory:

@@ -13,8 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
+from detector.anomaly import Inspection, Scores
 from detector.commit import Batch, ShardOwner, context_floor, load_memories
+from detector.finished import Finish
 from detector.frames import FrameLoader, Picture
+from detector.inspection import PartInspector
 from detector.judge import Judge
 from detector.state import Context, Memories
 from ingest.errors import RecordError
@@ -40,9 +45,16 @@ TRIM_EVERY_S = 5.0
 class Session:
     """The detector between two interruptions: connections, fences and memory that belong together."""
 
-    def __init__(self, stores: Stores, shards: Sequence[int], judge: Judge, frames: FrameLoader) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        shards: Sequence[int],
+        judge: Judge,
+        frames: FrameLoader,
+        parts: PartInspector | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self._stores, self._judge, self._frames = stores, judge, frames
+        self._stores, self._judge, self._frames, self._parts = stores, judge, frames, parts
         ensure_groups(stores.events, shards)
         self._owners = {shard: ShardOwner(stores.events, shard) for shard in shards}
         self._memories = {shard: load_memories(stores.events, shard) for shard in shards}
@@ -118,18 +130,32 @@ class Session:
             log.exception("%s: window %d cannot be judged", window.printer, window.index)
             batch.buried.append((entry, f"{type(error).__name__}: {error}"))
             return
-        memory.state = batch.states[window.printer] = judged.state
+        finish, inspections = self._inspect(memory.state.finish, window, picture, judged.scores)
+        memory.state = batch.states[window.printer] = replace(judged.state, finish=finish)
         batch.scores.append(judged.scores)
         batch.anomalies += judged.anomalies
+        batch.inspections += inspections
+
+    def _inspect(
+        self, before: Finish | None, window: Window, picture: Picture, scores: Scores
+    ) -> tuple[Finish | None, list[Inspection]]:
+        """Judge the part where a print has ended; what is returned first remembers that this is done."""
+        if self._parts is None:
+            return None, []
+        clear = picture.look is not None and not scores.quality
+        return self._parts.follow(self._stores.frames, before, window, clear=clear)
 
     def _commit(self, shard: int, batch: Batch) -> None:
         memories = self._memories[shard]
         ids = self._owners[shard].commit(batch, context_floor(memories))
         for context, context_id in zip(batch.contexts, ids, strict=True):
             memories[context.window.printer].remember(context_id)
+        for inspection in batch.inspections:
+            log.info("%s: %s: %s", inspection.printer, inspection.job, inspection.text)
         self.counts.update(
             windows=len(batch.contexts),
             anomalies=len(batch.anomalies),
+            inspections=len(batch.inspections),
             dead_letters=len(batch.buried),
             **batch.drops,
         )
@@ -152,8 +178,10 @@ class DetectorWorker:
         judge: Judge,
         frames: FrameLoader,
         trouble: str = "",  # what its status has to say, such as a device that is not there
+        parts: PartInspector | None = None,  # what judges finished parts
     ) -> None:
         self._source, self._shards, self._judge, self._frames = source, shards, judge, frames
+        self._parts = parts
         self._trouble = trouble
         self._name = f"detector/{shards[0]}" if shards else "detector"
 
@@ -166,7 +194,7 @@ class DetectorWorker:
         serve_through_outages(self._source, stop, lambda stores: self._serve(stores, stop, until))
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
-        session = Session(stores, self._shards, self._judge, self._frames)
+        session = Session(stores, self._shards, self._judge, self._frames, self._parts)
         session.recover()
         told_s = 0.0
         while not stop.is_set():

@@ -24,6 +24,7 @@ from ingest.records import (
     STEPS_PER_WINDOW,
     Bools,
     Event,
+    EventKind,
     Floats,
     Frame,
     Mark,
@@ -59,6 +60,7 @@ class _Cell:
 
     def __init__(self) -> None:
         self.frame: Frame | None = None
+        self.part: Frame | None = None  # a picture of the finished part, which goes before the camera's own
         self.values = np.full((STEPS_PER_WINDOW, len(CHANNELS)), np.nan, np.float32)
         self.times = np.full(self.values.shape, -1, np.int64)
         self.values[:, COUNTED_COLUMNS] = 0.0
@@ -98,6 +100,15 @@ class Aligner:
             if estimated:
                 self._marker.mark_next(index, Mark.TIME_ESTIMATED)
 
+    def add_part(self, frame: Frame, now_ns: int) -> None:
+        """Take a picture of the finished part that came at ``now_ns``: this is its time from now on.
+
+        The part lies still, so the moment does not matter, and like this the picture is late for no window.
+        """
+        self.begin(now_ns)
+        cell = self._cells.setdefault(now_ns // self._timing.span_ns, _Cell())
+        cell.part = replace(frame, captured_ns=now_ns)
+
     def change_job(self, change: Change) -> None:
         """From the window that holds ``change.at_ns`` on, windows carry another job or are idle."""
         insort(self._changes, change._replace(at_ns=self._own_ns("telemetry", change.at_ns)))
@@ -116,9 +127,15 @@ class Aligner:
         watermark = (now_ns - self._timing.lateness_ns) // self._timing.span_ns
         return self._emit_before(watermark)
 
-    def close(self) -> list[Captured]:
-        """The source has ended: close every window that holds something."""
-        return self._emit_before(max(self._cells, default=-1) + 1)
+    def close(self, last_word: str = "") -> list[Captured]:
+        """The source has ended: close every window that holds something.
+
+        Where ``last_word`` is given, the print ends with it: the last window tells JOB_ENDED in these words.
+        """
+        emitted = self._emit_before(max(self._cells, default=-1) + 1)
+        if emitted and last_word:
+            emitted[-1] = _ended(emitted[-1], last_word)
+        return emitted
 
     def _anchor(self, source: str, at_ns: int, now_ns: int) -> int:
         """The item's time on our axis; a clock that was set is anchored to the arrival and counted."""
@@ -204,18 +221,20 @@ class Aligner:
         values = self._fill(cell.values, measured)
         events = tuple(sorted(cell.events))
         self._follow_job(index)
+        shown = cell.part or cell.frame
+        self.counts["frames_skipped"] += cell.part is not None and cell.frame is not None
         window = Window(
             printer=self._printer,
             job=self._job,
             index=index,
             span_ns=span_ns,
-            frame=frame_ref(cell.frame) if cell.frame else None,
+            frame=frame_ref(shown) if shown else None,
             sensors=values.tobytes(),
             measured=measured.tobytes(),
             marks=self._marker.marks(index, values, measured, events, cell.frame) | self._idleness(),
             events=events,
         )
-        return Captured(window, cell.frame)
+        return Captured(window, shown)
 
     def _follow_job(self, index: int) -> None:
         end_ns = (index + 1) * self._timing.span_ns
@@ -239,3 +258,10 @@ class Aligner:
         if self._next is not None:
             oldest_ns = self._next * self._timing.span_ns
             self._seen = {told for told in self._seen if told[1] >= oldest_ns}
+
+
+def _ended(captured: Captured, text: str) -> Captured:
+    """The same window, with the print over at its very end; what was sensed and marked stays as it is."""
+    window = captured.window
+    event = WindowEvent(window.end_ns - 1, EventKind.JOB_ENDED, text)
+    return captured._replace(window=replace(window, events=(*window.events, event)))

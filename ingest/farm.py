@@ -24,7 +24,7 @@ from ingest.sources import Source, parse_address
 from ingest.table import check_table, shown, unknown_key
 from ingest.telemetry import TELEMETRY
 
-SECTIONS = ("farm", "printers", "kinds", "detector", "log", "alerts")
+SECTIONS = ("farm", "printers", "kinds", "detector", "surface", "log", "alerts")
 """All tables of a farm file; those after ``printers`` belong to the later stages."""
 
 SOURCES: Mapping[str, type[Source]] = ChainMap[str, type[Source]](CAMERAS, TELEMETRY)  # type: ignore[arg-type]
@@ -60,6 +60,7 @@ class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
     camera_delay_s: Delay = 0.0  # how long a picture is under way before anything can stamp it
     telemetry_delay_s: Delay = 0.0
     lateness_s: Lateness | None = None  # instead of the farm's
+    surface_camera: str = ""  # a live one that looks at the part when a print has ended
     picture: dict[str, Any] = {}  # how the picture is to be read: ``features`` checks it
 
     @property
@@ -154,6 +155,7 @@ def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTa
     for number, row in enumerate(found):
         printer = check_table(row, PrinterTable, f"{where}: printers[{number}]", mistakes)
         sources = _check_sources(row, f"{where}: printers[{number}]", mistakes)
+        _check_surface_camera(row, sources, f"{where}: printers[{number}]", mistakes)
         if printer is not None:
             _check_printer(printer, sources, f"{where}: printers[{number}]", mistakes)
             printers.append(printer)
@@ -168,19 +170,44 @@ def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTa
 
 def _check_sources(row: object, where: str, mistakes: list[str]) -> list[Source]:
     """The sources that a printer's table names, whatever else is wrong with it."""
-    sources: list[Source] = []
     tables: tuple[tuple[str, Mapping[str, type[Source]]], ...] = (
         ("camera", CAMERAS),
         ("telemetry", TELEMETRY),
     )
-    for key, kinds in tables:
-        if text := _text(row, key):
-            try:
-                address = parse_address(text, kinds)
-                sources.append(kinds[address.kind](address, _text(row, "name")))
-            except SourceError as error:
-                mistakes.append(f"{where}.{key}: {error}")
-    return sources
+    found = [_source(row, key, kinds, where, mistakes) for key, kinds in tables]
+    return [source for source in found if source is not None]
+
+
+def _source(
+    row: object, key: str, kinds: Mapping[str, type[Source]], where: str, mistakes: list[str]
+) -> Source | None:
+    """The source under a key of a printer's table, None where there is none that makes sense."""
+    text = _text(row, key)
+    if not text:
+        return None
+    try:
+        address = parse_address(text, kinds)
+        return kinds[address.kind](address, _text(row, "name"))
+    except SourceError as error:
+        mistakes.append(f"{where}.{key}: {error}")
+        return None
+
+
+def _check_surface_camera(row: object, sources: list[Source], where: str, mistakes: list[str]) -> None:
+    """It is opened when a print ends, so both it and the printer have to be live."""
+    camera = _source(row, "surface_camera", CAMERAS, where, mistakes)
+    if camera is None:
+        return
+    if camera.recorded:
+        found = f"found {shown(_text(row, 'surface_camera'))}"
+        mistakes.append(
+            f"{where}.surface_camera: {found}, expected a live camera: it is opened when a print ends"
+        )
+    if any(source.recorded for source in sources):
+        mistakes.append(
+            f"{where}.surface_camera: found a camera for the finished part of a recorded print, "
+            "expected none: its last pictures are judged"
+        )
 
 
 def _check_printer(printer: PrinterTable, sources: list[Source], where: str, mistakes: list[str]) -> None:

@@ -18,7 +18,8 @@ from ingest.cameras.motion import Motion
 from ingest.clock import AnchoredClock
 from ingest.errors import SourceError
 from ingest.farm import PrinterTable
-from ingest.jobs import IDLE_JOB, Change, JobTracker
+from ingest.jobs import IDLE_JOB, Change, JobTracker, is_print
+from ingest.part import PartCamera
 from ingest.reconnect import Connection, Link, keep_reading
 from ingest.records import NS_PER_S, Action, Frame, Health
 from ingest.sources import Camera, Commandable, Item, Telemetry
@@ -30,6 +31,7 @@ Emit = Callable[[Sequence[Captured]], Awaitable[None]]
 
 OpenCamera = Callable[[str, str, Path], Camera]
 
+RECORDING_ENDS = "the recording ends"
 LATE_S = 0.001
 """A look at the windows comes this much after one has ended, in s: a timer may go off a little early."""
 
@@ -54,6 +56,9 @@ class Feed:
         self.name = printer.name
         self.camera = cameras(printer.camera, printer.name, base) if printer.camera else None
         self.telemetry = open_telemetry(printer.telemetry, printer.name, base) if printer.telemetry else None
+        part = cameras(printer.surface_camera, printer.name, base) if printer.surface_camera else None
+        self._part = PartCamera(part, printer.name) if part is not None else None
+        self._part_is_due = asyncio.Event()  # a print has ended, and the next one has not begun
         self.listener: Callable[[Item, int], None] | None = None
         self._span_ns, self._lateness_ns = timing.span_ns, timing.lateness_ns
         self._ended: Health | None = None
@@ -94,7 +99,7 @@ class Feed:
     def counts(self) -> dict[str, int]:
         """What was left out so far, by reason."""
         total = Counter(self.aligner.counts)
-        for source in (self.camera, self.telemetry):
+        for source in (self.camera, self.telemetry, self._part):
             total.update(dict(source.counts) if source is not None else {})
         return dict(total)
 
@@ -118,7 +123,8 @@ class Feed:
                 self.aligner.add(item, at_ns, estimated=estimated)
                 self._follow(item)
                 await emit(self.aligner.advance(at_ns))
-        await emit(self.aligner.close())
+        # A print that nobody watched is over with its recording; what was watched tells its own ends.
+        await emit(self.aligner.close("" if self._tells else RECORDING_ENDS))
 
     def _begin_replay(self) -> bool:
         """Sources are open: what was recorded live is replayed as live, its silences and prints too."""
@@ -142,6 +148,8 @@ class Feed:
                 group.create_task(self._keep_reading("camera", self.camera.frames, deliver))
             if self.telemetry is not None:
                 group.create_task(self._keep_reading("telemetry", self.telemetry.items, deliver))
+            if self._part is not None:
+                group.create_task(self._keep_looking(self._part, clock))
             while True:
                 await emit(self.aligner.advance(clock.now_ns()))
                 await asyncio.sleep(self._until_next_window_s(clock.now_ns()))
@@ -151,6 +159,15 @@ class Feed:
     ) -> None:
         connection = self._connections[what] = Connection()
         await keep_reading(f"{self.name}: {what}", connection, read, deliver)
+
+    async def _keep_looking(self, part: PartCamera, clock: AnchoredClock) -> None:
+        """Take a picture of each finished part, unless the next print begins before it has come."""
+        while True:
+            await self._part_is_due.wait()
+            frame = await part.picture()
+            if frame is not None and self._part_is_due.is_set():
+                self.aligner.add_part(frame, clock.now_ns())
+            self._part_is_due.clear()
 
     def _deliver(self, clock: AnchoredClock, item: Item) -> None:
         now_ns = clock.now_ns()
@@ -168,6 +185,8 @@ class Feed:
         if change is not None:
             log.info("%s: %s", self.name, change)
             self.aligner.change_job(change)
+            over = change.idle and is_print(change.job)
+            (self._part_is_due.set if over else self._part_is_due.clear)()
 
     def _follow_picture(self, frame: Frame) -> Change | None:
         moves = self._motion.moves(frame.jpeg) if self._motion is not None else None

@@ -10,6 +10,7 @@ to light when it is over. From its end on they bear the mark IDLE.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from ingest.sources import TelemetryItem
 IDLE_JOB = "idle"
 """The job of windows before the first print."""
 NAMELESS = "print"
+_NO_PRINT = re.compile(rf"{IDLE_JOB}(-\d+)?")
+"""With a number where the clock was set back, see ``ingest.worker``."""
 
 HOT_C = 150.0
 """A hot end that is to be hotter than this is there to melt filament: PLA flows from 170 °C on."""
@@ -120,6 +123,11 @@ class JobTracker:
 def name_of(job: str) -> str:
     """The name within a print's id: what stands before its start; "" for a job that is no live print."""
     return job.rpartition(" ")[0]
+
+
+def is_print(job: str) -> bool:
+    """Whether a job is a print, live or recorded, and not what lies before the first one."""
+    return _NO_PRINT.fullmatch(job) is None
 
 
 def _name(text: str) -> str:

@@ -54,6 +54,9 @@ CHANNEL = {name: column for column, name in enumerate(CHANNELS)}
 COUNTED = frozenset({"resends", "garbled", "lines"})
 """Channels that add up within a step; the others keep the step's last value."""
 
+SURFACE_CAMERA = "surface"
+"""The name of the camera that looks at a finished part: all others are named after their address."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything that goes over a stream. ``version`` is the record's major version."""
@@ -79,6 +82,11 @@ class FrameRef(Record, frozen=True, kw_only=True):
     captured_ns: int
     width: int
     height: int
+
+    @property
+    def of_surface(self) -> bool:
+        """Whether it shows a finished part and not the print: nothing else is to be read from it."""
+        return self.camera == SURFACE_CAMERA
 
 
 class Reading(Record, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "windows": (DETECTOR,),
     "scores": (LOG,),
     "anomalies": (LOG, ALERTS),
+    "inspections": (LOG,),
     "commands": (PRINTERS,),
 }
 """Who reads which stream. All groups are made before the first entry: none misses what came before it."""
@@ -37,10 +38,8 @@ DATA = b"d"
 MAX_LEN = 100_000
 """Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
 
-
-KEEP_S = {"windows": 30.0, "scores": 60.0, "anomalies": 3600.0}
+KEEP_S = {"windows": 30.0, "scores": 60.0, "anomalies": 3600.0, "inspections": 3600.0}
 """How long entries stay although every group is done with them, in s: for those who only look on."""
-
 
 REFUSALS = (
     redis.exceptions.OutOfMemoryError,
@@ -61,7 +60,7 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the stream holds: windows, scores, anomalies."""
+        """What the stream holds: windows, scores, anomalies, …"""
         return name_and_shard(self.stream)[0]
 
     @property

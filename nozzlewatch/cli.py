@@ -201,6 +201,10 @@ def replay(
     ),
     printer: Annotated[str, typer.Option(help="the printer's name in the report and the log")] = "replay",
     speed: Annotated[str, typer.Option(help="max, or times the recording's own pace")] = "max",
+    surface_model: Annotated[
+        Path | None,
+        typer.Option("--surface-model", help="judges the part after the print; of surface train"),
+    ] = None,
     json: JsonOption = None,
     debug: Debug = False,
 ) -> None:
@@ -209,7 +213,9 @@ def replay(
     from nozzlewatch.replay import replay as work
 
     def run(stop: threading.Event) -> int:
-        replayed = work(sources, out, printer=printer, speed=pace(speed), stop=stop)
+        replayed = work(
+            sources, out, printer=printer, speed=pace(speed), surface_model=surface_model, stop=stop
+        )
         tell(replayed, json)
         return FINE
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from detector.__main__ import build_worker
-from detector.anomaly import Anomaly, Kind
-from detector.settings import DetectorSettings, DetectorTable, Reaction
+from detector.anomaly import Anomaly, Inspection, Kind
+from detector.settings import DetectorSettings, DetectorTable, Reaction, SurfaceTable, surface_classes
 from ingest.__main__ import raise_where_down
 from ingest.errors import SourceError, UsageError
 from ingest.farm import Farm, FarmTable, PrinterTable
@@ -29,11 +29,11 @@ from ingest.worker import IngestWorker
 from nozzlewatch.output import print_anomalies, write_json
 from nozzlewatch.prints import as_printer
 from sinks.__main__ import run_all
-from sinks.consume import Plan, SinkWorker
+from sinks.consume import LOGGED, Plan, SinkWorker
 from sinks.parquet_log import LOCK, SCRATCH, ParquetLog
-from sinks.parquet_schema import ANOMALIES, SCORES
-from sinks.read_log import read_anomalies, read_scores
-from sinks.report import write_report
+from sinks.parquet_schema import SCHEMAS
+from sinks.read_log import read_anomalies, read_inspections, read_scores
+from sinks.report import after_print, write_report
 from sinks.thumbnails import ThumbnailSink
 
 FLUSH_ROWS, FLUSH_S = 50_000, 60.0
@@ -47,6 +47,7 @@ class Replayed(NamedTuple):
     windows: int
     counts: dict[str, int]  # what was left out, by reason
     out: Path
+    inspections: list[Inspection]  # of the finished part, where a surface network was given
 
 
 def replay(
@@ -55,20 +56,23 @@ def replay(
     *,
     printer: str = "replay",
     speed: float | None = None,
+    surface_model: Path | None = None,
     stop: threading.Event,
 ) -> Replayed:
     """Run the pipeline over one recorded print; writes report.json, report.html and log/ into ``out``.
 
-    Raises SourceError where a source cannot be read or holds nothing that can be used, UsageError for
-    sources that make no print.
+    ``surface_model`` judges the part when the print has ended. Raises SourceError where a source cannot be
+    read or holds nothing that can be used, UsageError for sources that make no print and for a file that is
+    no surface network.
     """
     table = as_printer("replay", sources, printer)
+    surface = _surface(surface_model)
     _make(out)
     scratch = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
     try:
         farm = Farm(scratch / "farm.toml", FarmTable(data=".", shards=1), (_absolute(table),), {})
         pictures: dict[str, bytes] = {}
-        counts = _run(farm, _fresh_log(out / "log"), speed, stop, pictures)
+        counts = _run(farm, surface, _fresh_log(out / "log"), speed, stop, pictures)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     replayed = _report(sources, table, out, counts, pictures)
@@ -78,6 +82,17 @@ def replay(
             "expected a recorded print: see whether another program opens it"
         )
     return replayed
+
+
+def _surface(model: Path | None) -> SurfaceTable:
+    """What judges the finished part; a wrong file is told before anything of an earlier replay goes."""
+    if model is None:
+        return SurfaceTable()
+    try:
+        surface_classes(model)
+    except UsageError as error:
+        raise UsageError(f"--surface-model: {error}") from error
+    return SurfaceTable(model=str(model.absolute()))
 
 
 def _make(out: Path) -> None:
@@ -93,7 +108,7 @@ def _fresh_log(log: Path) -> Path:
     Raises UsageError where the folder holds something else, which is not ours to remove.
     """
     if log.is_dir():
-        foreign = sorted({path.name for path in log.iterdir()} - {SCORES, ANOMALIES, SCRATCH, LOCK})
+        foreign = sorted({path.name for path in log.iterdir()} - {*SCHEMAS, SCRATCH, LOCK})
         if foreign:
             raise UsageError(f"{log}: found {foreign[0]}, expected the log of an earlier replay or nothing")
         shutil.rmtree(log)
@@ -112,11 +127,17 @@ def _absolute(printer: PrinterTable) -> PrinterTable:
 
 
 def _run(
-    farm: Farm, log: Path, speed: float | None, stop: threading.Event, pictures: dict[str, bytes]
+    farm: Farm,
+    surface: SurfaceTable,
+    log: Path,
+    speed: float | None,
+    stop: threading.Event,
+    pictures: dict[str, bytes],
 ) -> dict[str, int]:
     """All stages in threads of this process, each ending when the one before it has and nothing is left."""
     ingested, detected = threading.Event(), threading.Event()
-    settings = DetectorSettings(farm, DetectorTable(), dict.fromkeys(Kind, Reaction.NOTIFY))
+    notify = dict.fromkeys(Kind, Reaction.NOTIFY)
+    settings = DetectorSettings(farm, DetectorTable(), notify, surface=surface)
     with StoreSource(farm) as source:
         source.urls()  # the servers belong to this thread, which lives longest
         worker = IngestWorker(farm, source, speed=speed)
@@ -126,7 +147,7 @@ def _run(
             SinkWorker(
                 source,
                 shards,
-                Plan(LOG, ("scores", "anomalies"), FLUSH_ROWS, FLUSH_S),
+                Plan(LOG, LOGGED, FLUSH_ROWS, FLUSH_S),
                 lambda _: ParquetLog(log),
             ),
             SinkWorker(
@@ -169,6 +190,7 @@ def _report(
     log = out / "log"
     anomalies = list(read_anomalies(log, printer=printer.name))
     scores = read_scores(log, printer=printer.name)
+    inspections = read_inspections(log, printer=printer.name)
     write_report(
         out,
         title=f"Replay of {job}",
@@ -177,8 +199,9 @@ def _report(
         thumbnails=pictures,
         counts=counts,
         sources=list(sources),
+        inspections=inspections,
     )
-    return Replayed(anomalies, scores.num_rows, counts, out)
+    return Replayed(anomalies, scores.num_rows, counts, out, inspections)
 
 
 def pace(text: str) -> float | None:
@@ -201,6 +224,8 @@ def tell(replayed: Replayed, json: str | None) -> None:
         return
     console = Console()
     print_anomalies(console, replayed.anomalies, UTC)
+    for inspection in replayed.inspections:
+        console.print(Text(after_print(inspection)))
     console.print(Text(f"{replayed.windows} windows judged; left out: {left_out(replayed.counts)}"))
     console.print(Text(f"report: {replayed.out / 'report.html'}"))
 

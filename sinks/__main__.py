@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.stage import FINE, StoreSource, data_folder, run_stage
 from ingest.stream import ALERTS, LOG
 from sinks.alerts import AlertSink
-from sinks.consume import Plan, SentInStore, SinkWorker
+from sinks.consume import LOGGED, Plan, SentInStore, SinkWorker
 from sinks.parquet_log import ParquetLog
 from sinks.settings import SinkSettings, load_settings
 
@@ -21,7 +21,7 @@ AT_ONCE_S = 0.0
 def build_workers(settings: SinkSettings, source: StoreSource) -> list[SinkWorker]:
     """A worker for the log, and one for the alerts where there are channels."""
     shards = settings.detector.farm.table.shards
-    log_plan = Plan(LOG, ("scores", "anomalies"), settings.log.flush_rows, settings.log.flush_s)
+    log_plan = Plan(LOG, LOGGED, settings.log.flush_rows, settings.log.flush_s)
     workers = [SinkWorker(source, shards, log_plan, lambda _: ParquetLog(settings.log_path))]
     channels = settings.channels()
     alert_plan = Plan(ALERTS, ("anomalies",), 1, AT_ONCE_S)

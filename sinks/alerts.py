@@ -14,10 +14,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from detector.anomaly import Anomaly, Scores, State
+from detector.anomaly import Anomaly, State
 from sinks.channels import CHANNELS, AppriseChannel, Channel, ConsoleChannel, redact
 from sinks.errors import ChannelError
-from sinks.sink import Batch, Entry
+from sinks.sink import Batch, Entry, Told
 
 __all__ = [
     "CHANNELS",
@@ -126,7 +126,7 @@ class AlertSink:
         """Send what was taken; a channel that hangs is left to end with the process."""
         self.flush()
 
-    def _done(self, record: Scores | Anomaly) -> bool:
+    def _done(self, record: Told) -> bool:
         if not isinstance(record, Anomaly) or record.state not in ALERTED:
             return True
         return all(self._seen(alert_key(channel, record)) for channel in self._channels)

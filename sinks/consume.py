@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import redis
 
-from detector.anomaly import Anomaly, Scores
+from detector.anomaly import Anomaly, Inspection, Scores
 from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
 from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim_counted
 from sinks.errors import SinkError
-from sinks.sink import Delivered, Sink
+from sinks.sink import Delivered, Sink, Told
 
 log = logging.getLogger("nozzlewatch.sinks")
 
@@ -34,7 +34,9 @@ DRAIN_LIMIT_S = 10.0
 SENT_FOR_S = 30 * 24 * 3600
 """How long an alert is remembered as sent: longer than any anomaly is delivered anew."""
 
-RECORDS: dict[str, type[Scores] | type[Anomaly]] = {"scores": Scores, "anomalies": Anomaly}
+RECORDS: dict[str, type[Told]] = {"scores": Scores, "anomalies": Anomaly, "inspections": Inspection}
+LOGGED = tuple(RECORDS)
+"""What the log takes: everything."""
 
 
 class Plan(NamedTuple):
@@ -172,7 +174,7 @@ class _Session:
         left_s = self._plan.flush_s - (time.monotonic() - self._first_s)
         return max(1, min(block_ms, int(left_s * 1000)))
 
-    def _take(self, entries: Sequence[Entry], delivered: Sequence[Delivered[Scores | Anomaly]]) -> None:
+    def _take(self, entries: Sequence[Entry], delivered: Sequence[Delivered[Told]]) -> None:
         """Hand the records over; all entries are acknowledged with the next flush, those without one too."""
         if not entries:
             return
@@ -184,7 +186,7 @@ class _Session:
         self._first_s = self._first_s if self._taken else time.monotonic()
         self._taken += entries
 
-    def _take_one(self, one: Delivered[Scores | Anomaly], entries: Sequence[Entry]) -> None:
+    def _take_one(self, one: Delivered[Told], entries: Sequence[Entry]) -> None:
         """After a batch was refused: a record that is refused by itself becomes a dead letter."""
         try:
             self._sink.take([one])
@@ -192,11 +194,11 @@ class _Session:
             entry = next(e for e in entries if (e.stream, e.id) == (one.stream, one.entry_id))
             self._bury(entry, str(error))
 
-    def _decode(self, entries: Sequence[Entry]) -> list[Delivered[Scores | Anomaly]]:
+    def _decode(self, entries: Sequence[Entry]) -> list[Delivered[Told]]:
         """The records of entries; what is none becomes a dead letter, what was trimmed is counted."""
         return [one for entry in entries for one in self._decode_one(entry)]
 
-    def _decode_one(self, entry: Entry) -> Iterator[Delivered[Scores | Anomaly]]:
+    def _decode_one(self, entry: Entry) -> Iterator[Delivered[Told]]:
         name = entry.name
         if entry.data is None:
             with store_errors():

@@ -1,7 +1,8 @@
-"""The Parquet log: every score and every revision of every anomaly, each once.
+"""The Parquet log: every score, every revision of every anomaly and every inspection, each once.
 
     ROOT/scores/date=YYYY-MM-DD/*.parquet       by the window's start
     ROOT/anomalies/date=YYYY-MM-DD/*.parquet    by the time of the revision
+    ROOT/inspections/date=YYYY-MM-DD/*.parquet  by the end of the print
 
 Nothing is lost: an entry is acknowledged after its file is durable. Nothing is doubled:
 
@@ -25,7 +26,6 @@ from typing import NamedTuple, cast
 
 import pyarrow as pa
 
-from detector.anomaly import Anomaly, Scores
 from sinks import parquet_files as files
 from sinks.errors import SinkError
 from sinks.parquet_schema import (
@@ -38,7 +38,7 @@ from sinks.parquet_schema import (
     row_key,
     to_table,
 )
-from sinks.sink import Batch, Delivered, Entry
+from sinks.sink import Batch, Delivered, Entry, Told
 
 KEYS_KEPT = 200_000
 """Rows per dataset: over an hour of 50 printers at one window a second, in about 50 MB. A detector that
@@ -75,7 +75,7 @@ class ParquetLog:
     def take(self, batch: Batch) -> None:
         """Keep rows in memory until ``flush``, less those that the log holds; all of the batch or none."""
         new = self._without_known(batch)
-        parts: dict[Part, list[Delivered[Scores | Anomaly]]] = {}
+        parts: dict[Part, list[Delivered[Told]]] = {}
         for delivered in new.values():
             files.entry_order(delivered.entry_id)
             part = Part(dataset_of(delivered.record), date_of(delivered.record))
@@ -117,8 +117,8 @@ class ParquetLog:
             raise SinkError(_unwritable(self._root, error)) from error
         return {dataset: _recent(self._root, dataset) for dataset in SCHEMAS}
 
-    def _without_known(self, batch: Batch) -> dict[tuple[str, Key], Delivered[Scores | Anomaly]]:
-        new: dict[tuple[str, Key], Delivered[Scores | Anomaly]] = {}
+    def _without_known(self, batch: Batch) -> dict[tuple[str, Key], Delivered[Told]]:
+        new: dict[tuple[str, Key], Delivered[Told]] = {}
         for delivered in batch:
             dataset, key = dataset_of(delivered.record), row_key(delivered.record)
             if key not in self._written[dataset] and key not in self._buffered[dataset]:

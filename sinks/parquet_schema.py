@@ -1,34 +1,39 @@
 """The columns of the Parquet log, and how a record becomes a row and a row a record.
 
-Two datasets, ``scores`` and ``anomalies``. Every column bears its meaning and unit as field metadata; the
-schema bears ``nozzlewatch_schema_version``. All columns are nullable, so that a file from before a column
-existed can be read beside newer ones.
+Three datasets: ``scores``, ``anomalies``, ``inspections``. Every column bears its meaning and unit as field
+metadata; the schema bears ``nozzlewatch_schema_version``. All columns are nullable, so that a file from
+before a column existed can be read beside newer ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 
-from detector.anomaly import Anomaly, Evidence, Kind, Scores
+from detector.anomaly import Anomaly, Evidence, InspectedPicture, Inspection, Kind, Scores
 from ingest.records import NS_PER_S, FrameRef, Record
 from sinks.errors import SinkError
-from sinks.sink import Delivered
+from sinks.sink import Delivered, Told
 
 SCHEMA_VERSION = 1
 """Rises when a column changes its meaning or goes; a new column alone does not raise it."""
 VERSION_KEY = b"nozzlewatch_schema_version"
 
 TIME = pa.timestamp("ns", tz="UTC")
-SCORES, ANOMALIES = "scores", "anomalies"
+SCORES, ANOMALIES, INSPECTIONS = "scores", "anomalies", "inspections"
 
-Key = tuple[str, str, int] | tuple[str, int]
-"""What makes a row the same row: (printer, job, index) of scores, (id, revision) of an anomaly."""
-KEY_COLUMNS = {SCORES: ("printer", "job", "index"), ANOMALIES: ("id", "revision")}
+KEY_COLUMNS = {
+    SCORES: ("printer", "job", "index"),
+    ANOMALIES: ("id", "revision"),
+    INSPECTIONS: ("printer", "job"),
+}
+R = TypeVar("R", bound=Record)
+Key = tuple[str, str, int] | tuple[str, int] | tuple[str, str]
+"""What makes a row the same row: the values of its KEY_COLUMNS."""
 ENTRY_COLUMNS = ("stream", "entry_id")
 
 
@@ -102,10 +107,28 @@ _ANOMALY = [
     _field("evidence", EVIDENCE, "what it rests on"),
     _field("boxes", pa.list_(BOX), "where in the picture"),
 ]
+_PICTURE = pa.struct(
+    [
+        _field("frame", FRAME, "the picture"),
+        _field("label", pa.string(), "its class; null: none of these"),
+        _field("nearest", pa.string(), "the class that it is nearest to"),
+        _field("probability", pa.float64(), "of the nearest class", "0..1"),
+        _field("unlikeness", pa.float64(), "from 1 on none of the classes; null: not known", "share"),
+    ]
+)
+_INSPECTION = [
+    _field("at", TIME, "end of the print, event time", "ns UTC"),
+    _field("verdict", pa.string(), "class of the finished part, none of these, or empty: no picture"),
+    _field("sound", pa.bool_(), "the verdict is no defect"),
+    _field("probability", pa.float64(), "of the verdict; null where it is no class", "0..1"),
+    _field("pictures", pa.list_(_PICTURE), "what was said of each picture"),
+    _field("text", pa.string(), "the verdict in words"),
+]
 _METADATA: dict[bytes | str, bytes | str] = {VERSION_KEY: str(SCHEMA_VERSION).encode()}
 SCHEMAS: dict[str, pa.Schema] = {
     SCORES: pa.schema(_COMMON + _SCORES, metadata=_METADATA),
     ANOMALIES: pa.schema(_COMMON + _ANOMALY, metadata=_METADATA),
+    INSPECTIONS: pa.schema(_COMMON + _INSPECTION, metadata=_METADATA),
 }
 
 
@@ -115,17 +138,21 @@ def dataset_of(record: Record) -> str:
         return SCORES
     if isinstance(record, Anomaly):
         return ANOMALIES
-    raise SinkError(f"Parquet log: found a {type(record).__name__}, expected Scores or Anomaly")
+    if isinstance(record, Inspection):
+        return INSPECTIONS
+    raise SinkError(f"Parquet log: found a {type(record).__name__}, expected Scores, Anomaly or Inspection")
 
 
-def row_key(record: Scores | Anomaly) -> Key:
+def row_key(record: Told) -> Key:
     """What makes the record's row the same row under whatever entry id."""
     if isinstance(record, Scores):
         return record.printer, record.job, record.index
-    return record.id, record.revision
+    if isinstance(record, Anomaly):
+        return record.id, record.revision
+    return record.printer, record.job
 
 
-def date_of(record: Scores | Anomaly) -> str:
+def date_of(record: Told) -> str:
     """The partition, "YYYY-MM-DD": the UTC day of the record's own time. Raises SinkError."""
     at_ns = record.start_ns if isinstance(record, Scores) else record.at_ns
     try:
@@ -134,7 +161,7 @@ def date_of(record: Scores | Anomaly) -> str:
         raise SinkError(f"{record.printer}: found the time {at_ns} ns, expected ns since 1970 UTC") from error
 
 
-def to_table(dataset: str, delivered: Iterable[Delivered[Scores | Anomaly]]) -> pa.Table:
+def to_table(dataset: str, delivered: Iterable[Delivered[Told]]) -> pa.Table:
     """Rows of one dataset, in the given order. Raises SinkError for values that their column cannot hold."""
     rows = [_row(one) for one in delivered]
     try:
@@ -146,7 +173,7 @@ def to_table(dataset: str, delivered: Iterable[Delivered[Scores | Anomaly]]) -> 
         ) from error
 
 
-def _row(delivered: Delivered[Scores | Anomaly]) -> dict[str, object]:
+def _row(delivered: Delivered[Told]) -> dict[str, object]:
     record = delivered.record
     common = {
         "stream": delivered.stream,
@@ -156,7 +183,13 @@ def _row(delivered: Delivered[Scores | Anomaly]) -> dict[str, object]:
         "job": record.job,
         "model": record.model,
     }
-    return common | (_scores_row(record) if isinstance(record, Scores) else _anomaly_row(record))
+    return common | _own_columns(record)
+
+
+def _own_columns(record: Told) -> dict[str, object]:
+    if isinstance(record, Scores):
+        return _scores_row(record)
+    return _anomaly_row(record) if isinstance(record, Anomaly) else _inspection_row(record)
 
 
 def _scores_row(scores: Scores) -> dict[str, object]:
@@ -191,23 +224,57 @@ def _anomaly_row(anomaly: Anomaly) -> dict[str, object]:
     }
 
 
+def _inspection_row(inspection: Inspection) -> dict[str, object]:
+    return {
+        "at": inspection.at_ns,
+        "verdict": inspection.verdict,
+        "sound": inspection.sound,
+        "probability": inspection.probability,
+        "pictures": [_picture(one) for one in inspection.pictures],
+        "text": inspection.text,
+    }
+
+
+def _picture(one: InspectedPicture) -> dict[str, object]:
+    return msgspec.structs.asdict(one) | {"frame": _frame(one.frame)}
+
+
 def _frame(ref: FrameRef) -> dict[str, object]:
     return {"camera": ref.camera, "captured": ref.captured_ns, "width": ref.width, "height": ref.height}
 
 
 def anomalies_of(table: pa.Table) -> list[Anomaly]:
     """The anomalies that rows hold. Raises SinkError for rows that a newer Nozzlewatch wrote."""
+    return _records(ANOMALIES, table, _anomaly)
+
+
+def inspections_of(table: pa.Table) -> list[Inspection]:
+    """The inspections that rows hold. Raises SinkError for rows that a newer Nozzlewatch wrote."""
+    return _records(INSPECTIONS, table, _inspection)
+
+
+def _records(dataset: str, table: pa.Table, read: Callable[[dict[str, Any]], R]) -> list[R]:
     try:
-        return [_anomaly(row) for row in _times_as_ints(table).to_pylist()]
+        return [read(row) for row in _times_as_ints(table).to_pylist()]
     except msgspec.ValidationError as error:
         raise SinkError(
-            f"anomalies: found a row that is none of ours ({error}): update Nozzlewatch"
+            f"{dataset}: found a row that is none of ours ({error}): update Nozzlewatch"
         ) from error
+
+
+def _inspection(row: dict[str, Any]) -> Inspection:
+    pictures = [one | {"frame": _ref(one["frame"])} for one in row["pictures"]]
+    found = {"version": row["record_version"], "at_ns": row["at"], "pictures": pictures}
+    return msgspec.convert(row | found, Inspection)
+
+
+def _ref(frame: dict[str, Any]) -> dict[str, Any]:
+    return {**frame, "captured_ns": frame["captured"]}
 
 
 def _anomaly(row: dict[str, Any]) -> Anomaly:
     evidence = row["evidence"]
-    frames = [{**ref, "captured_ns": ref["captured"]} for ref in evidence["frames"]]
+    frames = [_ref(frame) for frame in evidence["frames"]]
     channels = {one["channel"]: one["weight"] for one in evidence["channels"]}
     boxes = [tuple(box[side] for side in ("x", "y", "width", "height")) for box in row["boxes"]]
     times = {"onset_ns": row["onset"], "detected_ns": row["detected"], "at_ns": row["at"]}

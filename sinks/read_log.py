@@ -14,11 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from detector.anomaly import Anomaly, Kind
+from detector.anomaly import Anomaly, Inspection, Kind
 from ingest.records import NS_PER_S
 from sinks.errors import SinkError
 from sinks.parquet_log import LOCK
-from sinks.parquet_schema import ANOMALIES, SCHEMA_VERSION, SCHEMAS, SCORES, TIME, VERSION_KEY, anomalies_of
+from sinks.parquet_schema import (
+    ANOMALIES,
+    INSPECTIONS,
+    SCHEMA_VERSION,
+    SCHEMAS,
+    SCORES,
+    TIME,
+    VERSION_KEY,
+    anomalies_of,
+    inspections_of,
+)
 
 _DATE = pa.field("date", pa.date32())
 
@@ -59,6 +69,23 @@ def read_scores(
     chosen = _within("start", since, until) & _equal("printer", printer) & _equal("job", job)
     table = _read(root, SCORES, chosen, since, until)
     return table.sort_by([("printer", "ascending"), ("start", "ascending")])
+
+
+def read_inspections(
+    root: Path,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    printer: str | None = None,
+    job: str | None = None,
+) -> list[Inspection]:
+    """What was said of the parts whose print ended within the span (ns UTC), by that time.
+
+    Raises SinkError where there is no log or a newer one.
+    """
+    chosen = _within("at", since, until) & _equal("printer", printer) & _equal("job", job)
+    found = inspections_of(_read(root, INSPECTIONS, chosen, since, until))
+    return sorted(found, key=lambda one: (one.at_ns, one.printer, one.job))
 
 
 def _read(root: Path, dataset: str, chosen: pc.Expression, since: int | None, until: int | None) -> pa.Table:

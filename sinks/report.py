@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detector.anomaly import Anomaly, Kind, State
+from detector.anomaly import Anomaly, Inspection, Kind, State
 from sinks import report_charts as drawing
 from sinks.anomaly_text import (
     duration_text,
@@ -55,6 +55,18 @@ class Row(NamedTuple):
     thumbnail: str  # a data: URL; "" for none
 
 
+class Part(NamedTuple):
+    """What is said of a finished part, and how that is to be taken: good, bad or soft."""
+
+    text: str
+    judged: str
+
+
+def after_print(inspection: Inspection) -> str:
+    """The line of a print's summary."""
+    return f"After the print: {plain(inspection.text)}"
+
+
 def write_report(
     out: Path,
     *,
@@ -64,16 +76,26 @@ def write_report(
     thumbnails: Mapping[str, bytes],
     counts: Mapping[str, int],
     sources: Sequence[str],
+    inspections: Sequence[Inspection] = (),
 ) -> None:
     """Write both files into the folder ``out``, which is made where it is missing.
 
     ``anomalies`` may hold several revisions, the last of each is shown; ``scores`` as ``read_scores`` gives
     them; ``thumbnails`` are JPEG or PNG bytes at onset by anomaly id; ``sources`` are shown as they are, so
-    they must hold no credentials. Raises SinkError where the folder cannot be written.
+    they must hold no credentials; ``inspections`` are of the parts whose prints ended. Raises SinkError
+    where the folder cannot be written.
     """
     last = drawing.latest(anomalies)
-    page = _page(title, last, scores, thumbnails, counts=sorted(counts.items()), sources=sources)
-    data = _data(title, last, scores, counts, sources)
+    page = _page(
+        title,
+        last,
+        scores,
+        thumbnails,
+        counts=sorted(counts.items()),
+        sources=sources,
+        parts=[_part(one) for one in inspections],
+    )
+    data = _data(title, last, scores, counts, sources) | {"inspections": list(map(_inspection, inspections))}
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")
@@ -162,6 +184,17 @@ def _row(anomaly: Anomaly, begin_ns: int | None, thumbnail: bytes | None) -> Row
         channels=[(plain(name), percent(weight)) for name, weight in ranked[:_CHANNELS_SHOWN]],
         thumbnail=_data_url(thumbnail),
     )
+
+
+def _part(inspection: Inspection) -> Part:
+    judged = "good" if inspection.sound else "bad"
+    return Part(after_print(inspection), judged if inspection.verdict else "soft")
+
+
+def _inspection(inspection: Inspection) -> dict[str, object]:
+    """What JSON holds of it: every field, the time also as ISO text."""
+    fields: dict[str, object] = msgspec.to_builtins(inspection)
+    return fields | {"at": iso_text(inspection.at_ns)}
 
 
 def _data_url(picture: bytes | None) -> str:

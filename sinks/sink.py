@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from detector.anomaly import Anomaly, Scores
+from detector.anomaly import Anomaly, Inspection, Scores
 from ingest.records import Record
 
 R_co = TypeVar("R_co", bound=Record, covariant=True)
@@ -24,13 +24,15 @@ class Delivered(NamedTuple, Generic[R_co]):
     record: R_co
 
 
-Batch: TypeAlias = Sequence[Delivered[Scores | Anomaly]]
+Told: TypeAlias = Scores | Anomaly | Inspection
+"""What the detector tells."""
+Batch: TypeAlias = Sequence[Delivered[Told]]
 Entry: TypeAlias = tuple[str, str]
 """(stream, entry_id)"""
 
 
 class Sink(Protocol):
-    """Takes scores and anomalies; each must take effect once, however often it is delivered."""
+    """Takes what the detector tells; each must take effect once, however often it is delivered."""
 
     def take(self, batch: Batch) -> None:
         """Take a batch, which may stay in memory until ``flush``.

@@ -12,6 +12,7 @@ import redis
 
 from detector.anomaly import Scores
 from detector.frames import FrameLoader, Picture
+from detector.inspection import PartInspector
 from detector.judge import Judge, Judgement
 from detector.state import PrinterMemory
 from detector.worker import Session
@@ -58,8 +59,13 @@ class Startled(Judge):
         return super().judge(memory, window, picture)
 
 
-def session(stores: Stores, judge: Judge | None = None, loader: Loader | None = None) -> Session:
-    return Session(stores, range(SHARDS), judge or Judge("m"), loader or Loader())
+def session(
+    stores: Stores,
+    judge: Judge | None = None,
+    loader: Loader | None = None,
+    parts: PartInspector | None = None,
+) -> Session:
+    return Session(stores, range(SHARDS), judge or Judge("m"), loader or Loader(), parts)
 
 
 def of(printer: str, windows: Sequence[Window]) -> list[Window]:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from detector.anomaly import Kind
+from detector.inspection import open_inspector
+from detector.model.weights import save_weights
 from detector.policies import POLICIES
-from detector.settings import DetectorTable, load_settings
+from detector.settings import SURFACE_KEY, DetectorTable, SurfaceTable, load_settings
+from detector.surface import model_file
+from detector.surface.networks import build
 from features.picture import View
 from ingest.errors import FarmFileError
 
@@ -108,3 +112,58 @@ def test_a_stores_password_is_never_shown(tmp_path: Path, key: str) -> None:
     assert [line.partition(":")[0] for line in told] == [f"farm.{key}"]
     assert "http://***@store:6379" in told[0]
     assert "hunter2" not in told[0]
+
+
+@pytest.fixture(name="network")
+def _network(tmp_path: Path) -> Path:
+    """A file of a surface network beside the farm file."""
+    about = model_file.About(model_type="SqueezeNet", classes=("good", "stringing"), sound=("good",))
+    network = build("SqueezeNet", 2, seed=0)
+    model_file.save_model(tmp_path / "net.safetensors", model_file.SurfaceModel(network, about))
+    return tmp_path / "net.safetensors"
+
+
+def test_without_a_surface_table_nothing_inspects(tmp_path: Path) -> None:
+    settings = load_settings(farm_file(tmp_path, ""))
+    assert (settings.surface, settings.surface_model) == (SurfaceTable(), None)
+    assert open_inspector(settings) is None
+
+
+def test_a_surface_network_beside_the_farm_file_inspects(tmp_path: Path, network: Path) -> None:
+    text = '[surface]\nmodel = "net.safetensors"\npictures = 5\nsound = ["stringing"]'
+    settings = load_settings(farm_file(tmp_path, text))
+    assert settings.surface_model == network
+    assert open_inspector(settings) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ('model = "gone.safetensors"', "model", "gone.safetensors, expected a file of `nozzlewatch surface"),
+        ('model = "farm.toml"', "model", "farm.toml, which is no surface network"),
+        ("model = 3", "model", "found 3, expected"),
+        ("pictures = 11", "pictures", "found 11, expected a whole number from 1 to 10"),
+        ('sound = "good"', "sound", "found 'good', expected a list of class names"),
+        (
+            'model = "net.safetensors"\nsound = ["god"]',
+            "sound",
+            "'god', expected classes of the model: ",
+        ),
+        ('modell = ""', "modell", "did you mean model?"),
+    ],
+)
+@pytest.mark.usefixtures("network")
+def test_a_mistake_in_the_surface_table_is_told(tmp_path: Path, text: str, key: str, said: str) -> None:
+    (told,) = mistakes(tmp_path, f"[surface]\n{text}")
+    assert told.startswith(f"surface.{key}: found ")
+    assert said in told
+
+
+def test_another_networks_weights_are_no_surface_network(tmp_path: Path) -> None:
+    save_weights(tmp_path / "other.safetensors", build("SqueezeNet", 2), {"other": "{}"})
+    (told,) = mistakes(tmp_path, '[surface]\nmodel = "other.safetensors"')
+    assert "which is no surface network" in told
+
+
+def test_the_header_is_looked_up_as_the_file_is_written() -> None:
+    assert SURFACE_KEY == model_file.KEY

@@ -8,7 +8,17 @@ from msgspec.structs import replace
 
 from ingest.align import MAX_EMPTY, Aligner, Timing
 from ingest.jobs import Change
-from ingest.records import CHANNEL, NS_PER_S, Event, EventKind, Frame, Mark, Reading, Window
+from ingest.records import (
+    CHANNEL,
+    NS_PER_S,
+    SURFACE_CAMERA,
+    Event,
+    EventKind,
+    Frame,
+    Mark,
+    Reading,
+    Window,
+)
 from ingest.writer import Captured
 
 S = NS_PER_S
@@ -275,3 +285,44 @@ def test_whatever_arrives_each_window_comes_once_in_order_and_nothing_is_unaccou
     duplicates = counts["duplicate"]
     lost = counts["late_camera"] + counts["frames_skipped"]
     assert kept + lost <= frames <= kept + lost + duplicates
+
+
+def part(at_s: float) -> Frame:
+    return replace(frame(at_s), camera=SURFACE_CAMERA)
+
+
+def test_a_picture_of_the_part_goes_before_the_cameras_own_and_bears_the_time_of_its_arrival() -> None:
+    one = aligner(lateness_s=0)
+    one.begin(at(0))
+    add(one, frame(3.9))
+    one.add_part(part(1.2), at(3.5))
+    emitted = one.advance(at(5))
+    assert [w.index - 1000 for w in windows(emitted) if w.frame is not None and w.frame.of_surface] == [3]
+    assert emitted[-2].frame == replace(part(3.5), jpeg=part(1.2).jpeg)
+    assert one.counts["frames_skipped"] == 1
+    assert one.counts["late_camera"] == 0
+
+
+def test_a_picture_of_the_part_does_not_make_the_printers_camera_speak() -> None:
+    with_part, without = aligner(), aligner()
+    for one in (with_part, without):
+        one.begin(at(0))
+        add(one, *(reading(second) for second in range(40)))
+    with_part.add_part(part(30), at(30.5))
+    told = [w.marks for w in windows(with_part.close())]
+    assert told == [w.marks for w in windows(without.close())]
+    assert told[-1] & Mark.CAMERA_SILENT
+
+
+def test_the_last_word_of_a_recording_changes_nothing_but_that_its_print_is_over() -> None:
+    with_word, without = aligner(), aligner()
+    for one in (with_word, without):
+        add(one, *(reading(second) for second in range(5)), event(3, EventKind.PAUSED, "paused"))
+    *before, last = windows(with_word.close("the end"))
+    *expected, plain = windows(without.close())
+    assert before == expected
+    assert [(one.kind, one.text) for one in last.events] == [(EventKind.JOB_ENDED, "the end")]
+    assert last.events[0].at_ns // S == last.index
+    assert replace(last, events=plain.events) == plain
+    assert plain.marks & Mark.PAUSED
+    assert windows(aligner().close("the end")) == []

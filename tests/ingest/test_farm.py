@@ -104,11 +104,24 @@ def test_ten_mistakes_are_told_at_once_each_with_key_found_and_expected(tmp_path
         ('camera = "images:frames?fps=0"', "found fps='0', expected a number from"),
         ('camera = "log:a.log"', "printers[0].camera: found 'log:a.log', expected one of mjpeg:, "),
         ('telemetri = "log:a.log"', "did you mean telemetry?"),
+        (
+            'surface_camera = "snapsot:http://a/b"',
+            "printers[0].surface_camera: found 'snapsot:http",
+        ),
+        ('surface_camera = "images:a"', "surface_camera: found 'images:a', expected a live camera"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_told_with_its_key(tmp_path: Path, line: str, told: str) -> None:
     mistakes = mistakes_of(tmp_path, f'[[printers]]\nname = "a"\n{line}\n')
     assert any("printers[0]" in mistake and told in mistake for mistake in mistakes), mistakes
+
+
+def test_a_recorded_print_has_no_surface_camera(tmp_path: Path) -> None:
+    printer = '[[printers]]\nname = "a"\ncamera = "images:a"\nsurface_camera = "snapshot:http://a/b"\n'
+    (mistake,) = mistakes_of(tmp_path, printer)
+    assert "surface_camera: found a camera for the finished part of a recorded print" in mistake
+    live = printer.replace("images:a", "mjpeg:http://a/c")
+    assert load_farm(written(tmp_path, live)).printers[0].surface_camera == "snapshot:http://a/b"
 
 
 def test_one_mistake_of_a_printer_does_not_hide_the_others(tmp_path: Path) -> None:

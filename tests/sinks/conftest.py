@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from detector.anomaly import Anomaly, Box, Evidence, Kind, Scores, State
+from detector.anomaly import Anomaly, Box, Evidence, InspectedPicture, Inspection, Kind, Scores, State
 from ingest.records import FrameRef
-from sinks.sink import Delivered
+from sinks.consume import RECORDS
+from sinks.sink import Delivered, Told
 
 NOON_NS = 1_770_120_000_000_000_000  # 2026-02-03 12:00:00 UTC
 S = 1_000_000_000
@@ -58,9 +59,33 @@ def make_anomaly(n: int = 0, **fields: Any) -> Anomaly:
     return Anomaly(**told | fields)
 
 
-def deliver(record: Scores | Anomaly, n: int, shard: int = 3) -> Delivered[Scores | Anomaly]:
+def make_inspection(n: int = 0, **fields: Any) -> Inspection:
+    """What is said of the part of the n-th print, which ended n seconds after noon."""
+    frames = [
+        FrameRef(camera="surface", captured_ns=NOON_NS + n * S + k, width=640, height=480) for k in (1, 2)
+    ]
+    told: dict[str, Any] = {
+        "printer": "voron-2",
+        "job": f"benchy {n}",
+        "at_ns": NOON_NS + n * S,
+        "verdict": "stringing",
+        "sound": False,
+        "probability": 0.93,
+        "pictures": (
+            InspectedPicture(
+                frame=frames[0], label="stringing", nearest="stringing", probability=0.93, unlikeness=0.5
+            ),
+            InspectedPicture(frame=frames[1], label=None, nearest="good", probability=0.6, unlikeness=None),
+        ),
+        "text": "surface: stringing 93 % (1 of 2 pictures)",
+        "model": "net 1",
+    }
+    return Inspection(**told | fields)
+
+
+def deliver(record: Told, n: int, shard: int = 3) -> Delivered[Told]:
     """The record as the n-th entry of its stream."""
-    name = "scores" if isinstance(record, Scores) else "anomalies"
+    name = next(name for name, kind in RECORDS.items() if isinstance(record, kind))
     return Delivered(f"nw:{name}:{{{shard}}}", f"{1_770_000_000_000 + n}-0", record)
 
 
@@ -74,6 +99,11 @@ def _anomaly() -> Callable[..., Anomaly]:
     return make_anomaly
 
 
+@pytest.fixture(name="inspection")
+def _inspection() -> Callable[..., Inspection]:
+    return make_inspection
+
+
 @pytest.fixture(name="delivered")
-def _delivered() -> Callable[..., Delivered[Scores | Anomaly]]:
+def _delivered() -> Callable[..., Delivered[Told]]:
     return deliver

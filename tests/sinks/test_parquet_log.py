@@ -18,7 +18,7 @@ from detector.anomaly import Kind, State
 from sinks import parquet_files, parquet_log
 from sinks.errors import SinkError
 from sinks.parquet_log import ParquetLog
-from sinks.read_log import read_anomalies, read_scores
+from sinks.read_log import read_anomalies, read_inspections, read_scores
 
 DAY_S = 86_400
 Make = Callable[..., Any]
@@ -44,15 +44,16 @@ def entries(root: Path) -> Counter[str]:
 
 
 def test_columns_say_what_they_are_and_the_schema_its_version(
-    tmp_path: Path, log: ParquetLog, scores: Make, anomaly: Make, delivered: Make
+    tmp_path: Path, log: ParquetLog, scores: Make, anomaly: Make, inspection: Make, delivered: Make
 ) -> None:
-    log.take([delivered(scores(0), 0), delivered(anomaly(0), 1)])
+    log.take([delivered(record, n) for n, record in enumerate((scores(0), anomaly(0), inspection(0)))])
     log.flush()
+    assert len(files(tmp_path / "log")) == 3
     for path in files(tmp_path / "log"):
         schema = pq.read_schema(path)
         assert schema.metadata[b"nozzlewatch_schema_version"] == b"1"
         assert all(field.metadata[b"meaning"] for field in schema)
-    by_name = pq.read_schema(files(tmp_path / "log")[1])
+    by_name = pq.read_schema(files(tmp_path / "log")[-1])
     assert by_name.field("start").type == pa.timestamp("ns", tz="UTC")
     assert by_name.field("p_spaghetti").metadata[b"unit"] == b"0..1"
     assert {f"p_{kind.value}" for kind in Kind} <= set(by_name.names)
@@ -259,3 +260,29 @@ def test_states_and_evidence_come_back_as_they_were(
     log.take([delivered(one, n) for n, one in enumerate(told)])
     log.flush()
     assert read_anomalies(tmp_path / "log") == told
+
+
+def test_inspections_come_back_as_they_were_each_print_once(
+    tmp_path: Path, inspection: Make, delivered: Make
+) -> None:
+    nothing = inspection(1, verdict="", probability=None, pictures=(), text="surface: not judged")
+    told = [inspection(0), nothing, inspection(0, printer="mk4"), inspection(DAY_S, sound=True)]
+    for n in range(3):
+        log = ParquetLog(tmp_path)
+        log.take([delivered(one, 10 * n + place) for place, one in enumerate([*told, told[0]])])
+        log.close()
+    assert read_inspections(tmp_path) == [told[2], told[0], told[1], told[3]]
+    assert read_inspections(tmp_path, printer="voron-2", job="benchy 1") == [nothing]
+    assert read_inspections(tmp_path, since=told[3].at_ns) == [told[3]]
+    again = ParquetLog(tmp_path)
+    held = again.recover([delivered(one, 100) for one in (told[0], inspection(2))])
+    assert held == {("nw:inspections:{3}", "1770000000100-0")}
+    again.close()
+
+
+def test_a_log_from_before_there_were_inspections_holds_none(
+    tmp_path: Path, log: ParquetLog, scores: Make, delivered: Make
+) -> None:
+    log.take([delivered(scores(0), 0)])
+    log.flush()
+    assert read_inspections(tmp_path / "log") == []

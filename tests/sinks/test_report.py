@@ -119,6 +119,19 @@ def test_nothing_found_and_nothing_judged_is_said(tmp_path: Path) -> None:
     assert "No scores." in page
 
 
+def test_what_was_said_of_the_finished_part_is_in_both_files(
+    tmp_path: Path, table: pa.Table, inspection: Make
+) -> None:
+    sound = inspection(1, verdict="good", sound=True, text="surface: good <b>97 %</b>")
+    data, page = write(tmp_path, table, inspections=[inspection(0), sound])
+    assert '<p class="verdict bad">After the print: surface: stringing 93 % (1 of 2 pictures)</p>' in page
+    assert '<p class="verdict good">After the print: surface: good &lt;b&gt;97 %' in page
+    first = data["inspections"][0]
+    assert (first["verdict"], first["at"]) == ("stringing", "2026-02-03T12:00:00.000000000Z")
+    assert [one["label"] for one in first["pictures"]] == ["stringing", None]
+    assert write(tmp_path, table)[0]["inspections"] == []
+
+
 def test_an_open_anomaly_is_shaded_to_the_end(table: pa.Table, anomaly: Make) -> None:
     closed = anomaly(60, id="b", state=State.CLOSED, at_ns=anomaly(90).onset_ns)
     (_, chart) = report_charts.charts(table, [anomaly(60), closed])

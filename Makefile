@@ -3,6 +3,7 @@
 # make check   ruff, mypy strict, import-linter
 # make bench   measures; writes bench/results.json
 # make sim-sheet  draws the simulator's faults, confounders and farms: out/sim-sheet.png
+# make surface-table  trains what docs/findings.md says of surfaces; hours, and goes on where it was stopped
 # make fuzz    looks for inputs that crash a parser (FUZZ_SECONDS=60)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PEERS := $(VENV)/peers/.ready
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check sim-sheet bench fuzz clean setup peers
+.PHONY: demo test check sim-sheet surface-table bench fuzz clean setup peers
 
 setup: $(READY)
 
@@ -48,6 +49,10 @@ check: $(READY)
 # Pictures of every fault and every confounder, with real frames beside where the data is there.
 sim-sheet: $(READY)
 	$(BIN)/python -m bench.sim_sheet
+
+# Needs the data folder with NEU (NOZZLEWATCH_DATA). Rows that are in out/surface already are kept.
+surface-table: $(READY)
+	$(BIN)/python -m bench.surface
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -8,6 +8,7 @@ given: the same state gives the same pictures. It is drawn on the CPU, so a GPU 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -102,6 +103,24 @@ def noise(pictures: Tensor, rng: np.random.Generator, *, snr_db: Range = (20.0, 
     return _as(pictures, torch.from_numpy(drawn).to(pictures.device).mul_(deviation).add_(values))
 
 
+def noise_some(
+    pictures: Tensor,
+    rng: np.random.Generator,
+    *,
+    share: float = 0.5,
+    snr_db: Sequence[Range] = ((20.0, 40.0),),
+) -> Tensor:
+    """``noise`` for each picture with a chance of ``share``, in one of the ranges, all equally likely."""
+    drawn = rng.uniform(0, 1, len(pictures))
+    noised = pictures.clone()
+    for number, reach in enumerate(snr_db):
+        within = (drawn >= share * number / len(snr_db)) & (drawn < share * (number + 1) / len(snr_db))
+        those = torch.from_numpy(np.flatnonzero(within)).to(pictures.device)
+        if len(those):
+            noised[those] = noise(pictures[those], rng, snr_db=reach)
+    return noised
+
+
 def blur(pictures: Tensor, rng: np.random.Generator, *, sigma_px: Range = (0.3, 1.2)) -> Tensor:
     """Out of focus: each picture by a Gaussian of its own standard deviation, its border pixels repeated."""
     count, channels, height, width = pictures.shape
@@ -148,10 +167,13 @@ def cutmix(
     return torch.where(within, pictures[order], pictures), _blended(targets, order, kept)
 
 
-def for_surfaces(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """How the same surface may look another time: it has no upright, and the light and the place differ."""
-    turned = quarter_turn(flip(pictures, rng), rng)
-    return relight(crop(turned, rng), rng)
+def for_surfaces(pictures: Tensor, rng: np.random.Generator, *, turned: bool = False) -> Tensor:
+    """How the same surface may look another time: mirrored, at another place, in other light.
+
+    ``turned``: by quarter turns too. Most surfaces have a direction, that of rolling or of printed lines.
+    """
+    laid = flip(pictures, rng)
+    return relight(crop(quarter_turn(laid, rng) if turned else laid, rng), rng)
 
 
 def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[np.float64]) -> Tensor:

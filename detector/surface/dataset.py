@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from detector.surface.folders import NAMED, class_files
+from detector.surface.folders import MIN_CLASSES, NAMED, class_files
 from detector.surface.sameness import groups_of_same
 from features.frame import BGR_MEAN, SIDE
 from features.picture import Picture
@@ -94,14 +94,14 @@ class Split(NamedTuple):
     test: Indices
 
 
-def load(folder: Path, side: int = SIDE) -> Surfaces:
+def load(folder: Path, side: int = SIDE, *, fewest_classes: int = MIN_CLASSES) -> Surfaces:
     """Read a dataset with one folder for each class, every picture stretched to side x side.
 
     Files that cannot be read are left out, and one warning names them. Raises SourceNotFound for no folder
-    and for one without pictures, UsageError for folders within a class, less than two classes, a class with
-    less than two pictures or a dataset beyond MAX_CACHE_BYTES, SourceError where none can be read.
+    and for one without pictures, UsageError for folders within a class, too few classes, a class with less
+    than two pictures or a dataset beyond MAX_CACHE_BYTES, SourceError where none can be read.
     """
-    found = class_files(folder)
+    found = class_files(folder, fewest_classes)
     files = [file for group in found.values() for file in group]
     _check_memory(folder, len(files), side)
     with ThreadPoolExecutor() as threads:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 
+from detector.model.engine import EngineName, Floats
+from detector.surface.curve import Curve
 from detector.surface.dataset import Indices, Noise, Surfaces, load
+from detector.surface.inspect import BATCH
+from detector.surface.judging import Judge
 from detector.surface.model_file import SurfaceModel, load_model
-from detector.training.intervals import Interval, wilson
+from detector.training.intervals import wilson
 from detector.training.metrics import accuracy, calibration_error, confusion, macro, per_class
 from ingest.errors import UsageError
-
-MS_PER_S = 1e3
 
 
 class ClassFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +28,19 @@ class ClassFigures(msgspec.Struct, frozen=True, kw_only=True):
     f1: float
 
 
+class Share(msgspec.Struct, frozen=True):
+    """A share of right guesses with Wilson's 95 % interval: of these pictures, not of other trainings."""
+
+    accuracy: float
+    ci: tuple[float, float]
+
+
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one network on one folder; ``confusion`` has a row per true class.
 
-    ``accuracy_ci`` is Wilson's 95 % interval: of these pictures, not of other trainings.
+    ``noise`` is the accuracy by signal-to-noise ratio, dB; ``per_class`` that of networks of the same type by
+    the number of pictures of each class that they were trained on. ``none_of_these`` is the share of the
+    pictures that would be called none of the classes; None where the model remembers nothing.
     ``ms_per_picture`` is what the network takes for one at a time, reading left out.
     """
 
@@ -38,79 +48,97 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     model_type: str
     pictures: int
-    noise_db: float | None
     accuracy: float
     accuracy_ci: tuple[float, float]
     precision: float
     recall: float
     f1: float
     calibration_error: float
+    none_of_these: float | None
     classes: dict[str, ClassFigures]
     confusion: list[list[int]]
+    noise: dict[str, Share]
+    per_class: dict[int, Share]
     ms_per_picture: float
 
 
 def evaluate(
-    model_path: Path, folder: Path, *, batch_size: int = 32, noise_db: float | None = None, seed: int = 0
+    model_path: Path,
+    folder: Path,
+    *,
+    batch_size: int = BATCH,
+    noise_db: Sequence[float] = (),
+    seed: int = 0,
+    curve: Curve | None = None,
+    engine: EngineName = "auto",
 ) -> Evaluated:
-    """Judge every picture of a class-per-folder dataset, with noise at a signal-to-noise ratio if asked.
+    """Judge every picture of a class-per-folder dataset; again with noise at each ratio asked for.
 
     Raises UsageError, SourceError.
     """
     model, dataset = load_model(model_path), load(folder)
-    if dataset.classes != model.about.classes:
-        raise UsageError(
-            f"{folder}: found the classes {', '.join(dataset.classes)}, expected those that {model_path} was "
-            f"trained on: {', '.join(model.about.classes)}"
-        )
-    noise = None if noise_db is None else Noise(noise_db, seed)
-    shares = probabilities(model, dataset, np.arange(len(dataset)), batch_size, noise)
-    guesses = shares.argmax(1)
-    right = guesses == dataset.labels
+    _check_classes(model, model_path, dataset, folder)
+    judge, everything = Judge(model, engine), np.arange(len(dataset))
+    judged = judge.judge(dataset, everything, batch_size=batch_size)
+    guesses = judged.shares.argmax(1)
     counts = confusion(dataset.labels, guesses, len(dataset.classes))
-    share: Interval = wilson(int(right.sum()), len(right))
-    each = per_class(counts)
+    clear = share(dataset.labels, guesses)
+    noised = {db: judge.judge(dataset, everything, noise=Noise(db, seed)).shares for db in noise_db}
     return Evaluated(
         model_path=str(model_path),
         folder=str(folder),
         model_type=model.about.model_type,
         pictures=len(dataset),
-        noise_db=noise_db,
-        accuracy=accuracy(dataset.labels, guesses),
-        accuracy_ci=(share.low, share.high),
+        accuracy=clear.accuracy,
+        accuracy_ci=clear.ci,
         **macro(counts),
-        calibration_error=calibration_error(shares.max(1), right),
-        classes={
-            name: ClassFigures(
-                pictures=int(counts[number].sum()),
-                precision=float(each.precision[number]),
-                recall=float(each.recall[number]),
-                f1=float(each.f1[number]),
-            )
-            for number, name in enumerate(dataset.classes)
-        },
+        calibration_error=calibration_error(judged.shares.max(1), guesses == dataset.labels),
+        none_of_these=unlike_share(model, judged.embeddings),
+        classes=_by_class(counts, dataset.classes),
         confusion=counts.tolist(),
-        ms_per_picture=ms_per_picture(model, dataset),
+        noise={f"{db:g}": share(dataset.labels, shares.argmax(1)) for db, shares in noised.items()},
+        per_class=_curve(curve, model, dataset) if curve is not None else {},
+        ms_per_picture=judge.ms_per_picture(dataset),
     )
 
 
-@torch.inference_mode()
-def probabilities(
-    model: SurfaceModel, dataset: Surfaces, indices: Indices, batch_size: int, noise: Noise | None = None
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Of each picture the probability of each class: float64 [n, classes]."""
-    parts = [indices[begin : begin + batch_size] for begin in range(0, len(indices), batch_size)]
-    judged = [model.network(dataset.batch(part, noise)).double().softmax(1).numpy() for part in parts]
-    return np.concatenate(judged)
+def share(labels: Indices, guesses: Indices) -> Share:
+    """The share of right guesses, both int64 [n]."""
+    _, low, high = wilson(int((labels == guesses).sum()), len(labels))
+    return Share(accuracy(labels, guesses), (low, high))
 
 
-@torch.inference_mode()
-def ms_per_picture(model: SurfaceModel, dataset: Surfaces, tries: int = 20) -> float:
-    """Median time for one picture at a time, ms, after a first one that warms up."""
-    took = []
-    for number in range(tries + 1):
-        picture = dataset.batch(np.array([number % len(dataset)]))
-        began_s = time.perf_counter()
-        model.network(picture)
-        took.append(time.perf_counter() - began_s)
-    return float(np.median(took[1:]) * MS_PER_S)
+def unlike_share(model: SurfaceModel, embeddings: Floats) -> float | None:
+    """Of pictures with these embeddings [n, width], the share that is none of the model's classes."""
+    if model.memory is None or model.about.unlike_from is None:
+        return None
+    return float((model.memory.unlikeness(embeddings) >= model.about.unlike_from).mean())
+
+
+def _curve(curve: Curve, model: SurfaceModel, dataset: Surfaces) -> dict[int, Share]:
+    everything = np.arange(len(dataset))
+    return {
+        count: share(dataset.labels, Judge(trained).judge(dataset, everything).shares.argmax(1))
+        for count, trained in curve.models(model.about.model_type, dataset.classes)
+    }
+
+
+def _by_class(counts: Indices, classes: Sequence[str]) -> dict[str, ClassFigures]:
+    each = per_class(counts)
+    return {
+        name: ClassFigures(
+            pictures=int(counts[number].sum()),
+            precision=float(each.precision[number]),
+            recall=float(each.recall[number]),
+            f1=float(each.f1[number]),
+        )
+        for number, name in enumerate(classes)
+    }
+
+
+def _check_classes(model: SurfaceModel, model_path: Path, dataset: Surfaces, folder: Path) -> None:
+    if dataset.classes != model.about.classes:
+        raise UsageError(
+            f"{folder}: found the classes {', '.join(dataset.classes)}, expected those that {model_path} was "
+            f"trained on: {', '.join(model.about.classes)}"
+        )

@@ -105,6 +105,21 @@ def takes_trunk(model_type: str) -> bool:
     return model_type != "ShuffleNetV2"
 
 
+def in_trunk(network: SurfaceNetwork, name: str) -> bool:
+    """Whether a parameter, by its name in the network, is one of SqueezeNet's trunk."""
+    attending = isinstance(network.backbone, MultiScaleBackbone)
+    return name.startswith("backbone.trunk." if attending else f"backbone.{_PREFIX}")
+
+
+def trunk_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The trunk's weights as ``build`` takes them, of a file of SqueezeNet's or of a surface network's."""
+    return {
+        f"{_PREFIX}{name.rpartition(_PREFIX)[2]}": tensor
+        for name, tensor in tensors.items()
+        if _PREFIX in name
+    }
+
+
 def parameters(network: nn.Module) -> int:
     """How many numbers the network learns."""
     return sum(parameter.numel() for parameter in network.parameters())

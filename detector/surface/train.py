@@ -6,36 +6,39 @@ torchrun --nproc-per-node 2 -m nozzlewatch surface train --data-dir DIR      (or
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from detector.model.weights import load_weights
-from detector.surface.dataset import Indices, Split, Surfaces, load, normalised, split
+from detector.surface.dataset import Split, Surfaces, load, split
+from detector.surface.learner import Changes, SurfaceLearner
 from detector.surface.model_file import About, SurfaceModel, save_model
-from detector.surface.networks import DEFAULT_TYPE, SurfaceNetwork, build, parameters
-from detector.training.distributed import Place, order, running
-from detector.training.learner import Loss
-from detector.training.loop import fit
+from detector.surface.networks import DEFAULT_TYPE, SurfaceNetwork, build, parameters, trunk_tensors
+from detector.surface.remembering import with_memory
+from detector.training.checkpoint import Epoch
+from detector.training.distributed import Place, running
+from detector.training.loop import Fitted, fit
 from detector.training.recipe import Options, Recipe
-from detector.training.tracking import tracking
-from features.augment import for_surfaces
+from detector.training.tracking import NoTracker, Tracker, tracking
 from ingest.errors import UsageError
 
 EXPERIMENT = "surface"
-VALIDATION_BATCH = 64
+WARMUP_STEPS = 20
+TRUNK_RATE = 0.1
+"""A trunk that begins with trained weights learns at this share of the rate of what begins at random."""
 
 
 class SurfaceTraining(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for. ``classes``: how many the user expects, None for as many as there are folders.
 
     ``validation`` is the share of each class that chooses the best epoch; ``trunk`` a file with SqueezeNet's
-    weights, None to begin with random ones; ``varied``: whether pictures are turned, cropped and relit.
+    weights, None to begin with random ones; ``trunk_rate`` is its rate as a share of that of all else;
+    ``sound`` names the classes that are no defect.
     """
 
     folder: Path
@@ -43,10 +46,13 @@ class SurfaceTraining(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     model_type: str = DEFAULT_TYPE
     classes: int | None = None
+    sound: tuple[str, ...] = ()
     batch_size: int = 32
     validation: float = 0.2
     trunk: Path | None = None
-    varied: bool = True
+    changes: Changes = Changes()
+    repeated: bool = True
+    trunk_rate: float = TRUNK_RATE
     log_file: Path | None = None
     tracked_in: Path | None = None
     resume: bool = False
@@ -67,62 +73,27 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float]
 
 
-class Batch(NamedTuple):
-    """Pictures as the network reads them, float32 [n, 3, side, side], and their classes, int64 [n]."""
+class Lesson(NamedTuple):
+    """From what a network learns, and how its pictures are shown; see ``SurfaceLearner``."""
 
-    pictures: Tensor
-    targets: Tensor
+    dataset: Surfaces
+    parts: Split
+    batch_size: int = 32
+    changes: Changes = Changes()
+    repeated: bool = True
+    trunk_rate: float = TRUNK_RATE
 
 
-class SurfaceLearner:
-    """Cross-entropy over the classes of a dataset; the best epoch is that of the lowest validation loss.
+def improved(epochs: int, rate: float, seed: int, patience: int | None = None) -> Recipe:
+    """Our way: AdamW with a short warm-up and a falling rate."""
+    return Recipe(epochs=epochs, patience=patience, rate=rate, warmup_steps=WARMUP_STEPS, seed=seed)
 
-    (By accuracy many epochs of a small validation part are equally good.)
-    """
 
-    goal, higher_is_better = "loss", False
-
-    def __init__(
-        self,
-        network: SurfaceNetwork,
-        dataset: Surfaces,
-        parts: Split,
-        place: Place,
-        *,
-        batch_size: int,
-        seed: int,
-        varied: bool,
-    ) -> None:
-        self.network: nn.Module = network
-        self._dataset, self._parts, self._place = dataset, parts, place
-        self._own_batch = max(batch_size // place.world, 1)
-        self._seed, self._varied = seed, varied
-
-    def batches(self, epoch: int) -> _Batches:
-        """As ``Learner.batches``."""
-        drawn = self._parts.train[order(len(self._parts.train), self._seed, epoch)]
-        random = np.random.default_rng([self._seed, epoch, self._place.rank]) if self._varied else None
-        return _Batches(self._dataset, self._place.share(drawn), self._own_batch, random)
-
-    def loss(self, batch: Batch) -> Loss:
-        """As ``Learner.loss``."""
-        logits, targets = self._judged(batch)
-        return Loss(torch.nn.functional.cross_entropy(logits, targets), len(targets))
-
-    def validate(self) -> Mapping[str, float]:
-        """``loss`` and ``accuracy`` over the validation pictures."""
-        own = self._place.share(self._parts.validation)
-        loss = right = 0.0
-        for batch in _Batches(self._dataset, own, VALIDATION_BATCH, None):
-            logits, targets = self._judged(batch)
-            loss += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
-            right += float((logits.argmax(1) == targets).sum())
-        share = max(len(own), 1)
-        return self._place.mean({"loss": loss / share, "accuracy": right / share}, len(own))
-
-    def _judged(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        device = self._place.device
-        return self.network(batch.pictures.to(device)), batch.targets.to(device)
+def published(epochs: int, rate: float, seed: int, patience: int | None = None) -> Recipe:
+    """The authors' way: Adam at a constant rate."""
+    return Recipe(
+        epochs=epochs, patience=patience, rate=rate, seed=seed, schedule="constant", decay=0.0, clip_norm=None
+    )
 
 
 def train(asked: SurfaceTraining, stop: threading.Event) -> Trained | None:
@@ -132,45 +103,30 @@ def train(asked: SurfaceTraining, stop: threading.Event) -> Trained | None:
     goes on from there with ``resume``. Raises UsageError, SourceError, NotFinite.
     """
     dataset = load(asked.folder)
-    if asked.classes not in (None, len(dataset.classes)):
-        raise UsageError(
-            f"{asked.folder}: found {len(dataset.classes)} classes ({', '.join(dataset.classes)}), expected "
-            f"{asked.classes} as --num-classes says: name the right folder, or leave the option out"
-        )
+    _check_classes(asked, dataset)
     parts = split(dataset, 1.0 - asked.validation, asked.validation, 0, asked.recipe.seed)
-    trunk = load_weights(asked.trunk).tensors if asked.trunk else None
-    network = build(asked.model_type, len(dataset.classes), trunk, asked.recipe.seed)
+    network = build(asked.model_type, len(dataset.classes), trunk_of(asked.trunk), asked.recipe.seed)
     checkpoint = asked.model_path.with_name(asked.model_path.name + ".training")
+    options = Options(
+        recipe=asked.recipe, checkpoint=checkpoint, resume=asked.resume, log_file=asked.log_file,
+        quiet=asked.quiet,
+    )  # fmt: skip
+    lesson = Lesson(dataset, parts, asked.batch_size, asked.changes, asked.repeated, asked.trunk_rate)
     with (
         running() as place,
         tracking(asked.tracked_in, EXPERIMENT, asked.folder.name, place) as tracker,
     ):
-        options = Options(
-            recipe=asked.recipe,
-            checkpoint=checkpoint,
-            resume=asked.resume,
-            log_file=asked.log_file,
-            quiet=asked.quiet,
-        )
-        learner = SurfaceLearner(
-            network.to(place.device), dataset, parts, place,
-            batch_size=asked.batch_size, seed=asked.recipe.seed, varied=asked.varied,
-        )  # fmt: skip
-        tracker.params(
-            {"model_type": asked.model_type, "batch_size": asked.batch_size, "varied": asked.varied}
-        )
-        fitted = fit(learner, options, place, tracker, stop=stop)
+        tracker.params(_told_of(asked))
+        fitted = learn(network, lesson, options, place, tracker=tracker, stop=stop)
         if not place.leads:
             return None
         if fitted.best is None:
             raise UsageError(f"{asked.model_path}: was stopped before the first epoch had ended: no network")
         about = About(
-            model_type=asked.model_type,
-            classes=dataset.classes,
-            side=dataset.side,
+            model_type=asked.model_type, classes=dataset.classes, side=dataset.side, sound=asked.sound,
             figures=fitted.best.metrics,
-        )
-        save_model(asked.model_path, SurfaceModel(network, about))
+        )  # fmt: skip
+        save_model(asked.model_path, with_memory(SurfaceModel(network, about), dataset, parts))
         tracker.artifact(asked.model_path)
     if fitted.ended != "asked to stop":
         checkpoint.unlink(missing_ok=True)
@@ -187,21 +143,50 @@ def train(asked: SurfaceTraining, stop: threading.Event) -> Trained | None:
     )
 
 
-class _Batches:
-    """Some pictures of a dataset, batch by batch."""
+def learn(
+    network: SurfaceNetwork,
+    lesson: Lesson,
+    options: Options,
+    place: Place,
+    *,
+    tracker: Tracker | None = None,
+    stop: threading.Event | None = None,
+    told: Callable[[Epoch], None] | None = None,
+) -> Fitted:
+    """Fit a network to a lesson, and leave it on the CPU with the weights of its best epoch."""
+    # Channels last: convolutions on a CPU take less time so.
+    network.to(place.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learner = SurfaceLearner(
+        network, lesson.dataset, lesson.parts, place,
+        batch_size=lesson.batch_size, seed=options.recipe.seed, changes=lesson.changes,
+        repeated=lesson.repeated, trunk_rate=lesson.trunk_rate,
+    )  # fmt: skip
+    fitted = fit(learner, options, place, tracker or NoTracker(), stop=stop, told=told)
+    network.to("cpu")
+    return fitted
 
-    def __init__(
-        self, dataset: Surfaces, indices: Indices, size: int, random: np.random.Generator | None
-    ) -> None:
-        self._dataset, self._random = dataset, random
-        self._parts = [indices[begin : begin + size] for begin in range(0, len(indices), size)]
 
-    def __len__(self) -> int:
-        return len(self._parts)
+def trunk_of(file: Path | None) -> Mapping[str, Tensor] | None:
+    """The trunk's weights to begin with, None for random ones; of a surface network, those of its trunk.
 
-    def __iter__(self) -> Iterator[Batch]:
-        for part in self._parts:
-            pixels = self._dataset.pixels(part)
-            if self._random is not None:
-                pixels = for_surfaces(pixels, self._random)
-            yield Batch(normalised(pixels), self._dataset.targets(part))
+    Raises UsageError.
+    """
+    return trunk_tensors(load_weights(file).tensors) if file else None
+
+
+def _check_classes(asked: SurfaceTraining, dataset: Surfaces) -> None:
+    found = ", ".join(dataset.classes)
+    if asked.classes not in (None, len(dataset.classes)):
+        raise UsageError(
+            f"{asked.folder}: found {len(dataset.classes)} classes ({found}), expected "
+            f"{asked.classes} as --num-classes says: name the right folder, or leave the option out"
+        )
+    if unknown := set(asked.sound) - set(dataset.classes):
+        raise UsageError(
+            f"--sound: found {', '.join(sorted(unknown))}, expected names of the classes that are no defect, "
+            f"out of {found}"
+        )
+
+
+def _told_of(asked: SurfaceTraining) -> dict[str, object]:
+    return {"model_type": asked.model_type, "batch_size": asked.batch_size, **asked.changes._asdict()}

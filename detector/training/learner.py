@@ -34,6 +34,10 @@ class Learner(Protocol[Batch]):
     goal: str
     higher_is_better: bool
 
+    def rate_factor(self, name: str) -> float:
+        """What the learning rate of a parameter is multiplied by, by its name in the network: 1 as a rule."""
+        ...
+
     def batches(self, epoch: int) -> Iterable[Batch]:
         """This rank's batches of an epoch, counted from 1 (see ``Place.share`` and ``order``).
 

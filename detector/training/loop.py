@@ -96,7 +96,7 @@ class _Training(Generic[Batch]):
         self.learner, self.network, self.place, self.stop = learner, learner.network, place, stop
         self.options, self.recipe = options, options.recipe
         self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimizer = optimizer_of(self.recipe, self.parameters)
+        self.optimizer = optimizer_of(self.recipe, self.network, learner.rate_factor)
         self.steps = 0
         self.history: list[Epoch] = []
         self.best: Best | None = None
@@ -183,7 +183,7 @@ class _Training(Generic[Batch]):
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm or math.inf)
         self._check(norm.item(), "gradient", epoch, number)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         self.optimizer.step()
         self.steps += 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -73,12 +73,21 @@ def rate_at(recipe: Recipe, step: int, epoch: int) -> float:
     return recipe.rate * warm * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / recipe.epochs))
 
 
-def optimizer_of(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.AdamW:
-    """AdamW; biases and the scales of norms do not decay: they do not overfit, and 0 is no place for them."""
-    trained = list(parameters)
-    matrices = [parameter for parameter in trained if parameter.ndim > 1]
-    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+def optimizer_of(
+    recipe: Recipe, network: nn.Module, factor: Callable[[str], float] = lambda name: 1.0
+) -> torch.optim.AdamW:
+    """AdamW; biases and the scales of norms do not decay: they do not overfit, and 0 is no place for them.
+
+    ``factor`` of a parameter's name is what its rate is multiplied by; groups bear it as ``factor``.
+    """
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((parameter.ndim > 1, factor(name)), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}],
+        [
+            {"params": those, "weight_decay": recipe.decay if matrices else 0.0, "factor": times}
+            for (matrices, times), those in groups.items()
+        ],
         lr=recipe.rate,
     )

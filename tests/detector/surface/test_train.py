@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 from detector.model.weights import load_weights, save_weights
 from detector.surface.dataset import load
 from detector.surface.evaluate import Evaluated, evaluate
+from detector.surface.learner import Changes
 from detector.surface.model_file import load_model
 from detector.surface.train import SurfaceTraining, Trained, train
 from detector.training.recipe import Recipe
 from features.stills import read_still, write_png
 from ingest.errors import UsageError
 from nozzlewatch.cli import app
-from nozzlewatch.surface import USUAL_TRUNK, trunk_of
+from nozzlewatch.surface.options import USUAL_TRUNK, trunk_of
 
 PER_CLASS, VALIDATION = 8, 0.25
 RECIPE = Recipe(epochs=3, rate=3e-4, schedule="constant", decay=0.0)
@@ -45,6 +46,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def asked(folders: Path, model: Path, **changed: object) -> SurfaceTraining:
     usual = {"folder": folders / "train", "model_path": model, "recipe": RECIPE, "validation": VALIDATION}
+    usual |= {"repeated": False, "changes": Changes(noise=False)}
     return SurfaceTraining(**{**usual, "batch_size": 4, "quiet": True, **changed})  # type: ignore[arg-type]
 
 
@@ -86,7 +88,7 @@ def test_a_batch_at_a_time_or_all_at_once_the_answer_is_the_same(folders: Path, 
 
 
 def test_noise_drowns_what_the_network_knows(folders: Path, model: Path) -> None:
-    assert evaluate(model, folders / "test", noise_db=-40.0).accuracy < 0.9
+    assert evaluate(model, folders / "test", noise_db=(-40.0,)).noise["-40"].accuracy < 0.9
 
 
 def test_a_number_of_classes_that_is_not_there_says_so(folders: Path, tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ class TinyLearner:
             layers = nn.Linear(WIDTH, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, CLASSES)
             self.network: nn.Module = nn.Sequential(*layers).to(place.device)
 
+    def rate_factor(self, name: str) -> float:
+        return 1.0
+
     def batches(self, epoch: int) -> Iterator[Tensor]:
         mine = torch.from_numpy(self.place.share(order(SAMPLES, RECIPE.seed, epoch)))
         return iter(mine.split(BATCH // self.place.world))

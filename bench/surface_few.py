@@ -106,8 +106,7 @@ def _row(
     old = ~np.isin(dataset.labels[test], held)
     before, after = (Judge(each).judge(dataset, test) for each in (model, taught))
     assert model.memory is not None
-    assert model.about.unlike_from is not None
-    unlike = model.memory.unlikeness(before.embeddings) >= model.about.unlike_from
+    unlike = model.memory.unlikeness(before.embeddings) >= 1
     first = np.array(model.about.classes)[before.shares.argmax(1)] == truth
     then = np.array(taught.about.classes)[after.shares.argmax(1)] == truth
     return FewRow(

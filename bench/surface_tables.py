@@ -42,7 +42,7 @@ class Rows(NamedTuple):
     def read(cls, seeds: Sequence[int]) -> Rows:
         """Read what the jobs wrote."""
         return cls(
-            [_read(kind, seed, Row) for kind in KINDS for seed in seeds],
+            [_read(kind, seed, Row) for kind in KINDS for seed in seeds if path_of(kind, seed).is_file()],
             [_read("few", seed, FewRow) for seed in seeds],
             [_read("unlike", seed, UnlikeRow) for seed in seeds],
             _read("other", 0, OtherRow),

@@ -20,6 +20,7 @@ from bench.machine import ROOT, data_dir
 from detector.files import replacing
 from detector.model.engine import Floats
 from detector.surface.dataset import Indices, Noise, Surfaces, load, reduced, split
+from detector.surface.evaluate import unlike_share
 from detector.surface.judging import Judge
 from detector.surface.learner import AS_THEY_ARE, Changes
 from detector.surface.model_file import About, SurfaceModel, save_model
@@ -55,6 +56,7 @@ class Kind(NamedTuple):
 
 
 MSA, PLAIN, MODERN = "MSA_Addition_Pool35", "SqueezeNet", "ShuffleNetV2"
+PUBLISHED = "published"
 KINDS: Mapping[str, Kind] = {
     "msa-200": Kind(MSA),
     "msa-100": Kind(MSA, 100),
@@ -147,7 +149,6 @@ def usual_trunk(model_type: str) -> Mapping[str, torch.Tensor] | None:
 def figures(judge: Judge, model: SurfaceModel, dataset: Surfaces, part: Indices, seed: int) -> Figures:
     """How good the model is on one part."""
     judged = judge.judge(dataset, part)
-    unlike = model.memory.unlikeness(judged.embeddings) if model.memory else np.zeros(len(part))
     noise = {
         f"{db:g}": judge.judge(dataset, part, noise=Noise(db, NOISE_SEED + seed)).shares for db in NOISE_DB
     }
@@ -160,7 +161,7 @@ def figures(judge: Judge, model: SurfaceModel, dataset: Surfaces, part: Indices,
         noise_loss={db: loss(labels, shares) for db, shares in noise.items()},
         mirrored={count: right(labels, shares) for count, shares in mirrored.items()},
         mirrored_loss={count: loss(labels, shares) for count, shares in mirrored.items()},
-        none_of_these=float((unlike >= (model.about.unlike_from or np.inf)).mean()),
+        none_of_these=unlike_share(model, judged.embeddings) or 0.0,
     )
 
 

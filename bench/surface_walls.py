@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.machine import commit
 from bench.surface_trials import KINDS, MSA, PLACE, recipe_of, usual_trunk
 from detector.surface import textures
 from detector.surface.dataset import Noise, load, split
@@ -62,9 +61,7 @@ def main() -> None:
             low=clear.ci[0],
             high=clear.ci[1],
             noisy=noised.accuracy,
-            limit=model.about.unlike_from,
             lost=unlike_share(model, judged.embeddings),
-            commit=commit(),
             sha256=hashlib.sha256(WALLS.read_bytes()).hexdigest(),
         ),
         encoding="utf-8",

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from detector.files import replacing
 from ingest.errors import UsageError
 
+READABLE = 0o644
+"""safetensors writes files that their owner alone can read; who trains is often not who watches."""
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -37,6 +39,7 @@ def save_weights(
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in state.items()}
     with replacing(path) as unfinished:
         save_file(tensors, unfinished, metadata)
+        unfinished.chmod(READABLE)
 
 
 def load_weights(path: Path) -> Weights:

@@ -110,9 +110,9 @@ def share(labels: Indices, guesses: Indices) -> Share:
 
 def unlike_share(model: SurfaceModel, embeddings: Floats) -> float | None:
     """Of pictures with these embeddings [n, width], the share that is none of the model's classes."""
-    if model.memory is None or model.about.unlike_from is None:
+    if model.memory is None:
         return None
-    return float((model.memory.unlikeness(embeddings) >= model.about.unlike_from).mean())
+    return float((model.memory.unlikeness(embeddings) >= 1).mean())
 
 
 def _curve(curve: Curve, model: SurfaceModel, dataset: Surfaces) -> dict[int, Share]:

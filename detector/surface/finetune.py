@@ -24,7 +24,6 @@ from detector.surface.learner import Changes, changed
 from detector.surface.memory import Memory, joined, remembered
 from detector.surface.model_file import SurfaceModel, load_model, save_model
 from detector.surface.networks import build
-from detector.surface.remembering import threshold
 from ingest.errors import UsageError
 
 VIEWS = 24
@@ -43,7 +42,6 @@ class Finetuned(msgspec.Struct, frozen=True, kw_only=True):
     knew: tuple[str, ...]
     learned: dict[str, int]
     classes: tuple[str, ...]
-    unlike_from: float
 
 
 def finetune(model_path: Path, folder: Path, output: Path, *, seed: int = 0) -> Finetuned:
@@ -60,7 +58,6 @@ def finetune(model_path: Path, folder: Path, output: Path, *, seed: int = 0) -> 
         knew=model.about.classes,
         learned={name: int(count) for name, count in zip(pictures.classes, counts, strict=True)},
         classes=taught.about.classes,
-        unlike_from=taught.about.unlike_from or 0.0,
     )
 
 
@@ -88,9 +85,9 @@ def with_classes(model: SurfaceModel, pictures: Surfaces, those: Indices, seed: 
     )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain = seen[: len(those)]
-    grown = joined(memory, remembered(plain, labels[: len(those)]))
-    limit = max(model.about.unlike_from or 0.0, threshold(grown, seen[len(those) :]))
-    about = replace(model.about, classes=classes, unlike_from=limit, figures={})
+    views = seen[len(those) :]
+    grown = joined(memory, remembered(plain, labels[: len(those)], views), views)
+    about = replace(model.about, classes=classes, figures={})
     return SurfaceModel(network.eval(), about, grown)
 
 

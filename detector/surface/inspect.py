@@ -95,9 +95,7 @@ class Inspector:
         ]
 
     def _unlikeness(self, embeddings: Floats) -> Floats | None:
-        if self._memory is None or self.about.unlike_from is None:
-            return None
-        return self._memory.unlikeness(embeddings) / np.float32(self.about.unlike_from)
+        return None if self._memory is None else self._memory.unlikeness(embeddings)
 
     def _finding(self, shares: Floats, cells: Floats, unlike: float | None) -> Finding:
         best = int(shares.argmax())

@@ -21,15 +21,13 @@ _MEMORY = "memory."
 class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a file says of its network: ``classes`` in the order of its logits, ``side`` in pixels.
 
-    ``sound`` names the classes that are no defect. ``unlike_from`` is the distance to the memory from which
-    on a picture is none of the classes; None where there is no memory to be compared with.
+    ``sound`` names the classes that are no defect.
     """
 
     model_type: str
     classes: tuple[str, ...]
     side: int = SIDE
     sound: tuple[str, ...] = ()
-    unlike_from: float | None = None
     figures: dict[str, float] = {}  # on its own validation pictures
 
 

@@ -52,11 +52,9 @@ def knowing(network: SurfaceModel, tmp_path: Path) -> Path:
     mean = torch.tensor((104.0, 117.0, 123.0)).view(3, 1, 1)
     with torch.inference_mode():
         seen = network.network.judge(pixels.float() - mean).embedding.numpy()
-    memory = Memory(torch.from_numpy(seen[:1]).half(), torch.zeros(1, dtype=torch.int64))
-    about = About(
-        model_type="SqueezeNet", classes=CLASSES, side=SIDE, sound=CLASSES,
-        unlike_from=float(memory.unlikeness(seen)[1]) / 2,
-    )  # fmt: skip
+    bare = Memory(torch.from_numpy(seen[:1]).half(), torch.zeros(1, dtype=torch.int64), torch.ones(2))
+    memory = bare._replace(limits=torch.from_numpy(bare.distances(seen)[1]) / 2)
+    about = About(model_type="SqueezeNet", classes=CLASSES, side=SIDE, sound=CLASSES)
     path = tmp_path / "knowing.safetensors"
     save_model(path, SurfaceModel(network.network, about, memory))
     return path

@@ -9,14 +9,13 @@ from torch import nn
 
 from detector.model.engine import ENGINES, EngineName
 from detector.surface.inspect import NONE_OF_THESE, Finding, Inspector, heat
-from detector.surface.memory import Memory
+from detector.surface.memory import Memory, remembered
 from detector.surface.model_file import About, SurfaceModel
 from detector.surface.networks import SurfaceNetwork, build
 from features.frame import BGR_MEAN
 from features.picture import Picture
 
 CLASSES = ("blue", "green", "red")
-LIMIT = 1.0
 LIGHTS = (-9, -3, 0, 3, 9)
 CELL = 16
 """Side of a cell of the hand-made network, pixels."""
@@ -34,11 +33,10 @@ def by_colour() -> SurfaceNetwork:
 def inspector(
     *,
     sound: tuple[str, ...] = (),
-    unlike_from: float | None = None,
     memory: Memory | None = None,
     batch: int = 8,
 ) -> Inspector:
-    about = About(model_type="by hand", classes=CLASSES, sound=sound, unlike_from=unlike_from)
+    about = About(model_type="by hand", classes=CLASSES, sound=sound)
     return Inspector(SurfaceModel(by_colour(), about, memory), engine="torch", batch=batch)
 
 
@@ -103,16 +101,14 @@ def test_heat_is_nothing_where_no_cell_says_more_for_the_class_than_for_all() ->
 def known(*pictures: Picture) -> Memory:
     """A memory of these in several lights, by the hand-made network: their mean colours less BGR_MEAN."""
     seen = np.stack([picture.mean((0, 1)) - BGR_MEAN + light for picture in pictures for light in LIGHTS])
-    return Memory(torch.from_numpy(seen).half(), torch.zeros(len(seen), dtype=torch.int64))
+    return remembered(seen.astype(np.float32), np.zeros(len(seen), np.int64), seen.astype(np.float32))
 
 
 def test_a_picture_unlike_all_that_was_learned_is_none_of_these_and_tells_the_nearest() -> None:
-    judge = inspector(
-        unlike_from=LIMIT, memory=known(of_colour("red"), of_colour("green")), sound=("blue", "red")
-    )
+    judge = inspector(memory=known(of_colour("red"), of_colour("green")), sound=("blue", "red"))
     red, blue = judge.inspect([of_colour("red"), of_colour("blue")])
     assert red.unlikeness is not None
-    assert red.unlikeness < 0.5
+    assert red.unlikeness < 1
     assert (red.label, red.sound) == ("red", True)
     assert blue.unlikeness is not None
     assert blue.unlikeness > 1
@@ -122,11 +118,13 @@ def test_a_picture_unlike_all_that_was_learned_is_none_of_these_and_tells_the_ne
 
 
 def test_how_unlike_a_picture_may_be_is_the_models_to_say() -> None:
-    memory = known(of_colour("red"), of_colour("green"))
-    strict, lenient = (inspector(unlike_from=limit, memory=memory) for limit in (LIMIT, 10 * LIMIT))
-    (first,), (second,) = (judge.inspect([of_colour("blue")]) for judge in (strict, lenient))
+    strict = known(of_colour("red"), of_colour("green"))
+    lenient = strict._replace(limits=strict.limits * 1000)
+    (first,), (second,) = (
+        inspector(memory=memory).inspect([of_colour("blue")]) for memory in (strict, lenient)
+    )
     assert (first.label, second.label) == (None, "blue")
-    assert first.unlikeness == pytest.approx(10 * (second.unlikeness or 0), rel=1e-3)
+    assert first.unlikeness == pytest.approx(1000 * (second.unlikeness or 0), rel=1e-3)
 
 
 def test_a_model_without_a_memory_gives_every_picture_a_class() -> None:

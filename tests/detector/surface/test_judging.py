@@ -11,10 +11,10 @@ import torch
 from detector.surface.dataset import Noise, Split, Surfaces
 from detector.surface.inspect import Inspector
 from detector.surface.judging import Judge
-from detector.surface.memory import PER_CLASS, Memory, joined, remembered
+from detector.surface.memory import MARGIN, PER_CLASS, Memory, joined, limited, remembered
 from detector.surface.model_file import About, SurfaceModel, load_model, save_model
 from detector.surface.networks import build
-from detector.surface.remembering import MARGIN, threshold, with_memory
+from detector.surface.remembering import with_memory
 
 SIDE = 64
 
@@ -57,29 +57,41 @@ def test_noise_is_laid_over_where_it_is_asked_for(model: SurfaceModel) -> None:
 
 def test_pictures_like_those_learned_are_near_and_others_far(model: SurfaceModel) -> None:
     assert model.memory is not None
-    limit, judge = model.about.unlike_from, Judge(model)
-    assert limit is not None
+    judge = Judge(model)
     like = judge.judge(noisy_levels(12), np.arange(12)).embeddings
-    assert (model.memory.unlikeness(like) < limit).mean() > 0.9
+    assert (model.memory.unlikeness(like) < 1).mean() > 0.9
     stripes = np.zeros((1, SIDE, SIDE, 3), np.uint8)
     stripes[:, ::8] = 255
     other = judge.embeddings(torch.from_numpy(stripes).permute(0, 3, 1, 2).float())
-    assert model.memory.unlikeness(other)[0] > limit
+    assert model.memory.unlikeness(other)[0] > 1
     assert Inspector(model).inspect([stripes[0]])[0].label is None
 
 
-def test_a_threshold_leaves_room_beyond_the_farthest_picture() -> None:
-    memory = Memory(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).half(), torch.tensor([0, 0]))
-    apart = memory.unlikeness(np.array([[3.0, 0.0]], np.float32))[0]
-    assert apart == pytest.approx((2 + 4) / 2 / np.sqrt(2), rel=0.01)
-    assert threshold(memory, np.array([[3.0, 0.0]] * 50, np.float32)) == pytest.approx(apart * MARGIN)
+def test_distances_are_by_spread_and_by_direction() -> None:
+    memory = Memory(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]).half(), torch.tensor([0, 0]), torch.ones(2))
+    by_spread, by_direction = memory.distances(np.array([[3.0, 0.0]], np.float32))[0]
+    assert by_spread == pytest.approx((2 + 4) / 2, rel=0.01)
+    assert by_direction == pytest.approx((0 + 2) / 2, rel=0.01)
+
+
+def test_limits_leave_room_beyond_the_farthest_picture() -> None:
+    memory = Memory(torch.tensor([[-1.0, 0.1], [1.0, 0.0]]).half(), torch.tensor([0, 0]), torch.ones(2))
+    others = np.array([[2.0, 0.1]] * 50, np.float32)
+    assert limited(memory, others).unlikeness(others) == pytest.approx(1 / MARGIN)
+
+
+def test_a_picture_is_unlike_by_either_distance() -> None:
+    memory = Memory(torch.eye(2).half() + 1, torch.tensor([0, 1]), torch.tensor([1.0, 0.5]))
+    near, turned, far = np.array([[1.5, 1.5], [1.0, -1.0], [50.0, 50.0]], np.float32)
+    assert [bool(memory.unlikeness(one[None])[0] >= 1) for one in (near, turned, far)] == [False, True, True]
 
 
 def test_so_many_pictures_of_each_class_are_remembered_and_no_more() -> None:
     labels = np.array([0] * (PER_CLASS + 5) + [2] * 3)
-    memory = remembered(np.random.default_rng(1).normal(size=(len(labels), 4)).astype(np.float32), labels)
+    embeddings = np.random.default_rng(1).normal(size=(len(labels), 4)).astype(np.float32)
+    memory = remembered(embeddings, labels, embeddings)
     assert torch.bincount(memory.labels).tolist() == [PER_CLASS, 0, 3]
-    assert torch.bincount(joined(memory, memory).labels).tolist() == [2 * PER_CLASS, 0, 6]
+    assert torch.bincount(joined(memory, memory, embeddings).labels).tolist() == [2 * PER_CLASS, 0, 6]
 
 
 def test_a_memory_comes_back_from_the_models_file(model: SurfaceModel, tmp_path: Path) -> None:
@@ -90,3 +102,4 @@ def test_a_memory_comes_back_from_the_models_file(model: SurfaceModel, tmp_path:
     assert model.memory is not None
     assert torch.equal(back.memory.embeddings, model.memory.embeddings)
     assert torch.equal(back.memory.labels, model.memory.labels)
+    assert torch.equal(back.memory.limits, model.memory.limits)

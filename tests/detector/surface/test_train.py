@@ -18,6 +18,7 @@ from detector.surface.dataset import load
 from detector.surface.evaluate import Evaluated, evaluate
 from detector.surface.learner import Changes
 from detector.surface.model_file import load_model
+from detector.surface.shipped import WALLS
 from detector.surface.train import SurfaceTraining, Trained, train
 from detector.training.recipe import Recipe
 from features.stills import read_still, write_png
@@ -127,7 +128,7 @@ def test_the_flags_may_have_dashes_or_underscores(folders: Path, tmp_path: Path)
         app,
         ["surface", "train", "--data_dir", str(folders), "--dataset", "train", "--num_classes", "2",
          "--num-epochs", "1", "--batch_size", "8", "--early_stop", "1", "--checkpoint_path", str(path),
-         "--log_file", str(tmp_path / "log.txt"), "--model-type", "SqueezeNet", "--json", "-"],
+         "--log_file", str(tmp_path / "log.txt"), "--model-type", "SqueezeNet", "--published", "--json", "-"],
     )  # fmt: skip
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["model_type"] == load_model(path).about.model_type == "SqueezeNet"
@@ -141,12 +142,11 @@ def test_the_flags_may_have_dashes_or_underscores(folders: Path, tmp_path: Path)
     assert msgspec.json.decode(judged.stdout, type=Evaluated).pictures == len(load(folders / "test"))
 
 
-def test_weights_to_begin_with_are_those_named_else_the_usual_ones_if_any(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_weights_to_begin_with_are_those_named_else_imagenets_else_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOZZLEWATCH_DATA", str(tmp_path))
-    assert trunk_of(None) is None
-    assert "need many more pictures and epochs" in caplog.text
+    assert trunk_of(None) == WALLS
     usual = tmp_path / USUAL_TRUNK
     usual.parent.mkdir()
     usual.touch()
@@ -158,7 +158,7 @@ def test_weights_to_begin_with_are_those_named_else_the_usual_ones_if_any(
 def test_two_processes_learn_what_one_learns(folders: Path, tmp_path: Path) -> None:
     arguments = ["-m", "nozzlewatch", "surface", "train", "--data-dir", str(folders), "--dataset", "train"]
     arguments += ["--num-epochs", "1", "--batch-size", "4", "--plain", "--lr", "1e-4"]
-    arguments += ["--full-precision", "--log-file"]
+    arguments += ["--full-precision", "--published", "--log-file"]
     two = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     for name, start in (("one", []), ("two", two)):
         target = [str(tmp_path / f"{name}.txt"), "--checkpoint-path", str(tmp_path / name)]

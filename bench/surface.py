@@ -86,12 +86,12 @@ def figures(rows: Rows) -> dict[str, object]:
 def _means(of: Mapping[str, Sequence[float]]) -> dict[str, object]:
     """The mean of each list over seeds, and two intervals: ``ci`` is Wilson's over all that was judged,
     ``ci_seeds`` Student's over the trainings."""
-    judged = TEST * CLASSES
+    judged, of = TEST * CLASSES, {name: values for name, values in of.items() if values}
     right = {name: round(sum(values) * judged) for name, values in of.items()}
     return {
         **{name: mean(values) for name, values in of.items()},
         "ci": {name: wilson(right[name], judged * len(of[name]))[1:] for name in of},
-        "ci_seeds": {name: mean_over_seeds(values)[1:] for name, values in of.items()},
+        "ci_seeds": {name: mean_over_seeds(values)[1:] for name, values in of.items() if len(values) > 1},
     }
 
 

@@ -50,7 +50,8 @@ def jobs(seeds: Sequence[int] = SEEDS) -> list[Job]:
         *(Job("few", seed, ("bench.surface_few", str(seed))) for seed in seeds),
         *(Job("unlike", seed, ("bench.surface_unlike", str(seed)), needs="msa-200") for seed in seeds),
         Job("other", 0, ("bench.surface_other",)),
-        *_trainings([kind for kind in KINDS if not kind.startswith(("msa", PUBLISHED))], seeds),
+        *_trainings(["plain-200", "modern-200"], seeds),
+        *_trainings(["plain-100", "plain-50", "plain-10"], seeds),
         *_trainings([kind for kind in KINDS if kind.startswith(PUBLISHED)], PUBLISHED_SEEDS),
     ]
 

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def read(cls, seeds: Sequence[int]) -> Rows:
-        """Read what the jobs wrote."""
+        """Read what the jobs wrote; a trial that is missing is missing in the table."""
         return cls(
             [_read(kind, seed, Row) for kind in KINDS for seed in seeds if path_of(kind, seed).is_file()],
             [_read("few", seed, FewRow) for seed in seeds],
@@ -81,7 +81,7 @@ def _accuracies(rows: Rows) -> list[str]:
     return [
         f"| network | parameters | test accuracy | wrong of {TEST * CLASSES} by seed | mirrored | {noise} |",
         "|---|---|---|---|---|---|---|---|---|",
-        *(_accuracy(told, rows.of(kind), shown) for kind, told in TOLD.items()),
+        *(_accuracy(told, rows.of(kind), shown) for kind, told in TOLD.items() if rows.of(kind)),
     ]
 
 
@@ -104,17 +104,17 @@ def _gain(rows: Rows) -> list[str]:
     gammas = ", ".join(f"{row.gamma:.4f}" for row in full)
     cut = 100 * _mean([(row.without_attention or 0.0) - row.test.accuracy for row in full])
     return [
-        *(_apart(rows, count) for count in ("200", "100", "50", "10")),
+        *(_apart(rows, count) for count in ("200", "100", "50", "10") if rows.of(f"plain-{count}")),
         f"- the attention's weight gamma after training, 200 of each class: {gammas}; with gamma set to 0 "
         f"the accuracy changes by {cut:+.2f} points",
     ]
 
 
 def _apart(rows: Rows, count: str) -> str:
-    pairs = zip(rows.of(f"msa-{count}"), rows.of(f"plain-{count}"), strict=True)
-    middle, low, high = mean_over_seeds(
-        [100 * (one.test.accuracy - other.test.accuracy) for one, other in pairs]
-    )
+    plain = {row.seed: row.test.accuracy for row in rows.of(f"plain-{count}")}
+    pairs = [row for row in rows.of(f"msa-{count}") if row.seed in plain]
+    apart = [100 * (row.test.accuracy - plain[row.seed]) for row in pairs]
+    middle, low, high = mean_over_seeds(apart)
     return f"- {count} of each class: {middle:+.2f} points beside SqueezeNet [{low:+.2f}, {high:+.2f}]"
 
 

@@ -11,7 +11,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -30,6 +29,7 @@ from sinks.anomaly_text import (
     to_dict,
 )
 from sinks.errors import SinkError
+from sinks.pages import rendered
 from sinks.parquet_schema import p_column
 
 REPORT_VERSION = 1
@@ -113,12 +113,9 @@ def _page(
     thumbnails: Mapping[str, bytes],
     **shown: object,
 ) -> str:
-    loader = jinja2.PackageLoader("sinks", "templates")
-    pages = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     begins = _begins(scores)
-    return pages.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
         title=title,
         rows=[_row(one, begins.get(one.printer), thumbnails.get(one.id)) for one in anomalies],
         charts=drawing.charts(scores, anomalies),

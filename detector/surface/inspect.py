@@ -42,7 +42,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """In words: "scratches 98 %", "none of these"."""
-        return NONE_OF_THESE if self.label is None else f"{self.label} {self.probability:.0%}"
+        return NONE_OF_THESE if self.label is None else f"{self.label} {self.probability * 100:.0f} %"
 
     def at(self, heat: Floats) -> Finding:
         """The same with where it shows: ``heat`` float32 [rows, columns]."""

@@ -8,8 +8,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
-
 from detector.surface.inspect import NONE_OF_THESE, Said
 from detector.surface.tiles import Region, SurfaceMap, name_of
 from features.heat import overlaid
@@ -34,6 +32,7 @@ from nozzlewatch.surface.inspection_text import (
     within,
 )
 from sinks.anomaly_text import plain, time_text
+from sinks.pages import rendered
 
 CARDS, SURFACES = 200, 50
 """Most pictures, and most surfaces judged by tiles, that are shown: the page has at most some 10 MB so."""
@@ -140,11 +139,8 @@ def write_page(
     path: Path, source: str, model: Model, results: Sequence[Result], cards: Sequence[Card]
 ) -> None:
     """Write the page. ``cards`` are the first pictures; the rest stands in a table. Raises UsageError."""
-    loader = jinja2.PackageLoader("sinks", "templates")
-    pages = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = pages.get_template("inspection.html.j2").render(
+    page = rendered(
+        "inspection.html.j2",
         source=plain(source),
         model=model,
         cards=cards,

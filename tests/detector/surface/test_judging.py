@@ -81,7 +81,7 @@ def test_limits_leave_room_beyond_the_farthest_picture() -> None:
 
 
 def test_a_picture_is_unlike_by_either_distance() -> None:
-    memory = Memory(torch.eye(2).half() + 1, torch.tensor([0, 1]), torch.tensor([1.0, 0.5]))
+    memory = Memory(torch.eye(2).half() + 1, torch.tensor([0, 1]), torch.tensor([2.0, 0.5]))
     near, turned, far = np.array([[1.5, 1.5], [1.0, -1.0], [50.0, 50.0]], np.float32)
     assert [bool(memory.unlikeness(one[None])[0] >= 1) for one in (near, turned, far)] == [False, True, True]
 

@@ -162,7 +162,7 @@ def _other(other: OtherRow) -> str:
 
 def _cost(rows: Rows, ms: Mapping[str, float]) -> list[str]:
     minutes = {kind: seconds / 60 for kind, seconds in rows.seconds().items()}
-    told = ", ".join(f"{kind} {value:.0f}" for kind, value in minutes.items())
+    told = ", ".join(f"{kind} {value:.0f}" for kind, value in minutes.items() if value)
     hours = sum(minutes.values()) / 60
     return [
         f"- one picture on one core: {ms['fast']:.1f} ms by the fast engine, {ms['torch']:.1f} by torch",

@@ -31,8 +31,7 @@ VIEWS = 24
 STEPS = 200
 """Most steps of L-BFGS: it ends by itself before."""
 DECAY = 1e-3
-"""Weight decay of the fit; from 1e-4 to 1e-2 it made no difference on validation pictures of NEU."""
-FEWEST = 2
+"""Weight decay of the fit; from 1e-4 to 1e-2 it made little difference on validation pictures of NEU."""
 
 
 class Finetuned(msgspec.Struct, frozen=True, kw_only=True):

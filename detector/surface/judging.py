@@ -41,7 +41,7 @@ class Judge:
 
     def embeddings(self, pixels: Tensor, *, batch_size: int = BATCH) -> Floats:
         """Embeddings [n, width] of pictures [n, 3, side, side], BGR in 0..255."""
-        parts = torch.split(normalised(pixels).contiguous(), batch_size)
+        parts = torch.split(normalised(pixels), batch_size)
         return np.concatenate([self._run(part.contiguous().numpy())[1] for part in parts])
 
     def ms_per_picture(self, dataset: Surfaces, tries: int = 20) -> float:

@@ -35,6 +35,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 DATA = b"d"
 """The one field of an entry that holds the record."""
 
+LAST_ID = f"{2**64 - 1}-0"
+"""Beyond every entry's id."""
 MAX_LEN = 100_000
 """Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
 
@@ -247,8 +249,10 @@ def trim_counted(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> No
 
 def _kept_from(events: redis.Redis, stream: str, keep_s: Mapping[str, float]) -> str:
     """The id from which on entries are too young to go, by the server's clock, which makes the ids."""
-    seconds, microseconds = events.time()
     age_s = keep_s.get(name_and_shard(stream)[0], 0.0)
+    if age_s <= 0.0:
+        return LAST_ID  # an entry of this very millisecond is not kept either
+    seconds, microseconds = events.time()
     return f"{max(0, seconds * 1000 + microseconds // 1000 - int(age_s * 1000))}-0"
 
 

@@ -238,6 +238,10 @@ def simulate(
     pairs: Annotated[
         bool, typer.Option("--pairs", help="make each failing print without its failure, too")
     ] = False,
+    kinds: Annotated[
+        str | None,
+        typer.Option(help="failures that take turns: kinds with commas, or all (default: by weight)"),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=1024, help="processes (default: cores)")] = None,
     json: JsonOption = None,
     debug: Debug = False,
@@ -250,6 +254,7 @@ def simulate(
         wanted = Wanted(
             prints=prints, seed=seed, split=split, folder=output, minutes=minutes, fps=fps, failing=failing,
             size=work.size_of(size), gcode=work.gcode_of(gcode), pairs=pairs,
+            kinds=work.kinds_of(kinds),
         )  # fmt: skip
         work.tell(work.simulate(wanted, jobs or work.cores(), stop, quiet=json is not None), json)
         return FINE

@@ -21,11 +21,13 @@ from rich.progress import (
 from rich.text import Text
 
 from ingest.errors import UsageError
+from ingest.simulate.onsets import failure_kinds
 from ingest.simulate.produce import Made, Wanted, missing, produce
 from ingest.simulate.version import simulator_version
 from nozzlewatch.data import NONE, data_folder
 from nozzlewatch.output import write_json
 
+ALL = "all"
 SMALLEST, LARGEST = 64, 4096  # pixels of a side
 SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 LONGEST_MINUTES, FASTEST_FPS, MOST_PIXELS = 24 * 60.0, 30.0, 4_000_000
@@ -88,6 +90,20 @@ def gcode_of(text: str | None) -> Path | None:
     if not any(folder.glob("*.gcode")):
         raise UsageError(f"--gcode: found no *.gcode in {folder}, expected a folder of them, or {NONE}")
     return folder
+
+
+def kinds_of(text: str | None) -> tuple[str, ...]:
+    """The kinds of failure named, all for "all", none for None. Raises UsageError."""
+    known = failure_kinds()
+    if text is None or text == ALL:
+        return known if text else ()
+    asked = tuple(kind.strip() for kind in text.split(","))
+    strange = [kind for kind in asked if kind not in known]
+    if strange:
+        raise UsageError(
+            f"--kinds: found {', '.join(strange) or 'nothing'}, expected {ALL} or some of {', '.join(known)}"
+        )
+    return asked
 
 
 def cores() -> int:

@@ -31,6 +31,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     size: tuple[int, int]  # width, height, pixels
     gcode: str  # the version of the real G-code that jobs are taken from, "" for none
     pairs: bool = False
+    kinds: tuple[str, ...] = ()  # those that take turns
     simulator: str
 
 

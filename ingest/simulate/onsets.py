@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.simulate.course import Course
-from ingest.simulate.faults import Fault, FaultKind
+from ingest.simulate.faults import TRUTH, Fault, FaultKind
 from ingest.simulate.ranges import between
 from ingest.simulate.repeats import repeats
 from ingest.simulate.splits import Split
@@ -91,10 +91,19 @@ BLIND_FOR_S = (40.0, 400.0)
 NEVER_BACK = 0.6  # share of them that last until the end
 
 
-def draw_kind(rng: np.random.Generator, split: Split) -> FaultKind:
-    """A fault by its weight, of those that the split has."""
-    own = {kind: m.weight for kind, m in MECHANISMS.items() if split is Split.TEST or not m.test_only}
+def draw_kind(rng: np.random.Generator, split: Split, truth: str | None = None) -> FaultKind:
+    """A fault by its weight, of those that the split has, or of those alone that are failures of one kind."""
+    own = {
+        kind: m.weight
+        for kind, m in MECHANISMS.items()
+        if (split is Split.TEST or not m.test_only) and truth in (None, TRUTH[kind])
+    }
     return _weighted(rng, own)
+
+
+def failure_kinds() -> tuple[str, ...]:
+    """The kinds of failure that a print of any split may have, in the order of the mechanisms."""
+    return tuple(dict.fromkeys(TRUTH[kind] for kind in MECHANISMS))
 
 
 def draw_fault(rng: np.random.Generator, split: Split, kind: FaultKind, course: Course) -> Fault | None:

@@ -45,7 +45,10 @@ class ProductionFailed(NozzlewatchError):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A set of prints to make, numbered from 0; with ``pairs`` also each failing one without its failure."""
+    """A set of prints to make, numbered from 0; with ``pairs`` also each failing one without its failure.
+
+    ``kinds``: kinds of failure that take turns among the failing ones, all by their weights where empty.
+    """
 
     prints: int
     seed: int
@@ -57,6 +60,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     gcode: Path | None = None
     size: tuple[int, int] = (320, 240)
     pairs: bool = False
+    kinds: tuple[str, ...] = ()
 
     def path(self, number: int) -> Path:
         """Where a print's recording stands when it is finished."""
@@ -74,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             size=self.size,
             gcode=gcode_version(self.gcode),
             pairs=self.pairs,
+            kinds=self.kinds,
             simulator=simulator_version(),
         )
 
@@ -126,6 +131,7 @@ def make(wanted: Wanted, number: int, is_stopped: IsStopped) -> Made:
         failing=wanted.failing,
         gcode=wanted.gcode,
         size=wanted.size,
+        kinds=wanted.kinds,
     )
     # the counterfactual comes first: where a print stands, what belongs to it does too
     asked = [scenario.counterfactual, scenario] if wanted.pairs and scenario.fails else [scenario]

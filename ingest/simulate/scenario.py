@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -133,15 +133,19 @@ def draw(
     failing: float = FAILING,
     gcode: Path | None = None,
     size: tuple[int, int] = (320, 240),
+    kinds: Sequence[str] = (),
 ) -> Scenario:
     """The scenario of one print; the same arguments give the same one.
 
     ``failing``: share of the prints in which something of the print itself goes wrong; ``gcode``: a folder of
-    real G-code files, of which some jobs are taken; ``size``: width and height of the picture, pixels.
+    real G-code files, of which some jobs are taken; ``size``: width and height of the picture, pixels;
+    ``kinds``: kinds of failure that take turns print by print, for sets with as many of each; where there are
+    none, the mechanisms' weights decide.
     """
     rngs = {aspect: _rng(seed, split, number, aspect) for aspect in ASPECTS}
     fails = bool(rngs["fault"].random() < failing)
-    plan = _planned(rngs, split, gcode, seconds, fails=fails)
+    truth = kinds[number % len(kinds)] if kinds else None
+    plan = _planned(rngs, split, gcode, seconds, fails=fails, truth=truth)
     by_lines = plan.spec.board is Board.MARLIN
     return Scenario(
         split=split,
@@ -174,14 +178,20 @@ class _Plan(NamedTuple):
 
 
 def _planned(
-    rngs: Mapping[str, np.random.Generator], split: Split, gcode: Path | None, seconds: float, *, fails: bool
+    rngs: Mapping[str, np.random.Generator],
+    split: Split,
+    gcode: Path | None,
+    seconds: float,
+    *,
+    fails: bool,
+    truth: str | None,
 ) -> _Plan:
     """A job, and a fault that shows in it, if one is wanted.
 
     The fault is drawn first: other jobs are tried until one fits, then other faults with the last job. A
     print that fits none (a recording of seconds) stays sound.
     """
-    rng, kind = rngs["fault"], draw_kind(rngs["fault"], split)
+    rng, kind = rngs["fault"], draw_kind(rngs["fault"], split, truth)
     for _ in range(JOBS_TRIED if fails else 1):
         job = sample_job(rngs["job"], split, gcode)
         spec = _machine(rngs["machine"], split, job)
@@ -193,7 +203,7 @@ def _planned(
                 return _Plan(job, spec, course, (fault,))
     for _ in range(KINDS_TRIED):
         course = draw_course(rng, split, job.path, seconds, spec, job.targets_c, failing=True)
-        if fault := draw_fault(rng, split, draw_kind(rng, split), course):
+        if fault := draw_fault(rng, split, draw_kind(rng, split, truth), course):
             return _Plan(job, spec, course, (fault,))
     return _Plan(job, spec, course)
 

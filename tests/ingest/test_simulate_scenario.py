@@ -23,6 +23,7 @@ from ingest.simulate.onsets import (
     draw_blindness,
     draw_fault,
     draw_kind,
+    failure_kinds,
     ways_over_gaps,
 )
 from ingest.simulate.printer import Start
@@ -275,3 +276,18 @@ def test_a_run_out_is_a_failure_only_once_the_tube_is_empty() -> None:
     assert before.to_ns == after.from_ns
     assert after.kind == "no_extrusion"
     assert simulated.printer.printer.extruder.share < 0.1
+
+
+def test_kinds_of_failure_take_turns_where_they_are_named() -> None:
+    kinds = ("heater_fault", "blob", "no_extrusion")
+    drawn = [draw(3, Split.TEST, number, failing=1.0, kinds=kinds) for number in range(9)]
+    assert [TRUTH[one.faults[0].kind] for one in drawn] == [*kinds] * 3
+
+
+def test_named_kinds_change_nothing_of_sound_prints() -> None:
+    one, other = (draw(3, Split.TRAIN, 1, failing=0.0, kinds=kinds) for kinds in ((), ("blob",)))
+    assert in_words(one) == in_words(other)
+
+
+def test_every_kind_of_failure_can_be_named() -> None:
+    assert set(failure_kinds()) == {TRUTH[kind] for kind in MECHANISMS}

@@ -249,3 +249,15 @@ def test_a_pair_is_one_print_with_and_without_its_failure(tmp_path: Path) -> Non
 def test_a_sound_print_is_no_pair(tmp_path: Path) -> None:
     make(wanted(tmp_path, pairs=True, failing=0.0), 0, go_on)
     assert list(contents(tmp_path)) == ["train-5-00000.mcap"]
+
+
+def test_a_kind_that_no_print_can_have_is_named_with_those_that_it_can(tmp_path: Path) -> None:
+    run = subprocess.run(
+        command(tmp_path / "x", "--prints", "1", "--kinds", "blob,fire"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = " ".join(run.stderr.split())
+    assert run.returncode == 2
+    assert "--kinds: found fire, expected all or some of spaghetti," in told

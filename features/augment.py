@@ -24,6 +24,7 @@ Drawn: TypeAlias = npt.NDArray[np.float32]
 
 WHITE = 255.0
 EVEN_CHANCE = 0.5
+SOFT_SHARE, NOISY_SHARE = 0.3, 0.3  # of the pictures, as cameras differ
 MAX_BLUR_SIGMAS = 3.0
 """A Gaussian's weights end this many standard deviations from its middle."""
 
@@ -89,6 +90,14 @@ def relight(
     factor = _column(pictures, np.exp(_even(rng, pictures, contrast)))
     shift = mean * (1 - factor) + _column(pictures, _even(rng, pictures, brightness))
     return _as(pictures, bent.mul_(factor * WHITE).add_(shift * WHITE))
+
+
+def tint(pictures: Tensor, rng: np.random.Generator, *, reach: float = 0.2, grey: float = 0.1) -> Tensor:
+    """Other colour of light: each channel times exp(+-reach), drawn for each; a share ``grey`` loses all."""
+    factor = np.exp(rng.uniform(-reach, reach, (len(pictures), 3)))
+    tinted = pictures.float() * _tensor(pictures, factor)[:, :, None, None]
+    mean = tinted.mean(1, keepdim=True).expand_as(tinted)
+    return _as(pictures, torch.where(_chance(rng, pictures, grey), mean, tinted))
 
 
 def noise(pictures: Tensor, rng: np.random.Generator, *, snr_db: Range = (20.0, 40.0)) -> Tensor:
@@ -174,6 +183,13 @@ def for_surfaces(pictures: Tensor, rng: np.random.Generator, *, turned: bool = F
     """
     laid = flip(pictures, rng)
     return relight(crop(quarter_turn(laid, rng) if turned else laid, rng), rng)
+
+
+def as_cameras_differ(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """The same moment by other cameras and lamps: light, colours, focus, noise. What lies where stays."""
+    lit = tint(relight(pictures, rng), rng)
+    soft = torch.where(_chance(rng, lit, SOFT_SHARE), blur(lit, rng), lit)
+    return noise_some(soft, rng, share=NOISY_SHARE)
 
 
 def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[np.float64]) -> Tensor:

@@ -107,6 +107,12 @@ class History:
         """The last known value of a channel, NaN where none was ever known."""
         return float(self._values[CHANNEL[channel], self._end - 1])
 
+    def grid(self, steps: int) -> tuple[Floats, Bools]:
+        """The newest ``steps`` of the grid, at most all: values as held (NaN where none was ever known), and
+        which of them were measured; float32 and bool [channels, steps]."""
+        view = slice(self._end - min(steps, self._steps), self._end)
+        return self._values[:, view], self._measured[:, view]
+
     def events(self, seconds: float, *kinds: EventKind) -> list[WindowEvent]:
         """Events of the given kinds within the last ``seconds``, oldest first."""
         from_ns = self.at_ns(-seconds)

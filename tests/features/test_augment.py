@@ -22,6 +22,8 @@ CHANGES: tuple[Change, ...] = (
     augment.blur,
     augment.erase,
     augment.for_surfaces,
+    augment.tint,
+    augment.as_cameras_differ,
 )
 
 
@@ -163,3 +165,19 @@ def test_cutmix_blends_targets_by_the_pixels_that_were_taken() -> None:
     again = augment.cutmix(given, torch.eye(10), rng())
     assert torch.equal(again[0], mixed)
     assert torch.equal(again[1], blended)
+
+
+def test_tinting_changes_channels_apart_and_some_pictures_lose_all_colour() -> None:
+    before = pictures(40)
+    after = augment.tint(before, rng(), grey=0.5)
+    grey = (after.std(1) < 1e-3).all((1, 2))
+    assert 10 < int(grey.sum()) < 30
+    factors = (after[~grey] / before[~grey]).clamp(0.5, 2).mean((2, 3))
+    assert float(factors.std(1).min()) > 0.005
+
+
+def test_cameras_that_differ_leave_everything_in_its_place() -> None:
+    before = pictures(8)
+    before[:, :, 8:12, 20:24] = 255.0
+    after = augment.as_cameras_differ(before, rng()).mean(1)
+    assert (after[:, 9:11, 21:23].mean((1, 2)) > after.mean((1, 2))).all()

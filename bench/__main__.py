@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench import alignment, crowd, frames, gcode, judging, pipeline, tap
+from bench import alignment, crowd, frames, gcode, judging, pipeline, serving, tap
 from bench.figure import Figure
 from bench.machine import ROOT, origin
 from ingest.simulate.recording import write_recording
@@ -75,6 +75,8 @@ def _measured(folder: Path, console: Console) -> Iterator[Figure]:
     cv2.setNumThreads(1)
     console.print("frames …")
     yield from frames.measure()
+    console.print("networks …")
+    yield from serving.measure()
     console.print("windows …")
     recording, short = folder / "recording", folder / "short"
     write_recording(recording, RECORDING_S)

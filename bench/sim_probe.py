@@ -26,6 +26,7 @@ from bench.sim_embeddings import LAYERS, WEIGHTS, Embedder, Pictures
 from bench.sim_line import Line, Values, fit_frames, fit_pairs
 from bench.sim_pairs import simulated
 from bench.sim_recordings import Sampling, write_section
+from detector.training import auc
 from detector.training.metrics import roc_auc
 
 BOTH_LABELS = ("22yeets22", "mysticaldawn_fixedcam", "hiltes")
@@ -83,18 +84,7 @@ class Yardstick(NamedTuple):
 
 def draws_of_auc(scores: Values, seen: Pictures, seed: int = 1) -> Values:
     """The AUC of DRAWS sets of prints, drawn with repetition; sets that lack a label are drawn again."""
-    names, number = np.unique(seen.prints, return_inverse=True)
-    random = np.random.default_rng(seed)
-    own = np.eye(len(names))[number]
-    failing, normal = own[seen.failing], own[~seen.failing]
-    won = failing.T @ _pairs(scores[seen.failing], scores[~seen.failing]) @ normal  # [prints, prints]
-    found: list[float] = []
-    while len(found) < DRAWS:
-        times = random.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(np.float64)
-        pairs = (times @ failing.sum(0)) * (times @ normal.sum(0))
-        if pairs:
-            found.append(float(times @ won @ times / pairs))
-    return np.array(found)
+    return auc.draws_of_auc(scores, seen.failing, seen.prints, seed=seed, repetitions=DRAWS)
 
 
 def apart(pictures: Pictures) -> Pictures:
@@ -187,11 +177,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=int, default=8, help="frames of a print and label, at most")
     parser.add_argument("--dry", action="store_true", help="write no figures")
     return parser
-
-
-def _pairs(failing: Values, normal: Values) -> Values:
-    """1 where the failing one scores higher, 1/2 where they tie: [failing, normal]."""
-    return np.asarray((failing[:, None] > normal) + (failing[:, None] == normal) / 2, np.float64)
 
 
 def _with_interval(value: float, drawn: Values) -> Auc:

@@ -1,0 +1,1 @@
+"""How good a watch is, by event: whole prints go in, figures with intervals come out. Pure, over numpy."""

@@ -1,0 +1,1 @@
+"""``nozzlewatch train``, ``evaluate`` and their like: the network that watches prints."""

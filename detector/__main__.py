@@ -5,34 +5,65 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 
+from detector.anomaly import Kind
 from detector.frames import FrameLoader
 from detector.inspection import open_inspector
 from detector.judge import Judge
 from detector.model.build import VERSION, build_encoder
-from detector.settings import DetectorSettings, load_settings
+from detector.model.watch_model import WatchModel, default_watch_model, load_watch_model
+from detector.network import Watcher
+from detector.settings import NO_MODEL, DetectorSettings, load_settings
+from detector.watch import Watch
 from detector.worker import DetectorWorker
 from ingest.errors import UsageError
+from ingest.records import NS_PER_S
 from ingest.stage import FINE, StoreSource, data_folder, run_stage
 
 
 def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[int, int]) -> DetectorWorker:
     """A detector for part ``(I, N)`` of the farm's shards: those whose number leaves I when divided by N.
 
-    Raises UsageError for a surface network that cannot be read.
+    Raises UsageError for a network that cannot be read.
     """
     torch.set_num_threads(settings.table.threads)
     encoder = build_encoder(settings.table.device)
     device = encoder.device.type
-    trouble = "" if settings.table.device in ("auto", device) else f"asked for {settings.table.device}"
+    trouble = [] if settings.table.device in ("auto", device) else [f"asked for {settings.table.device}"]
     shards = settings.farm.table.shards
     mine = [shard for shard in range(shards) if shard % part[1] == part[0]]
-    judge = Judge(VERSION, settings.policies())
     frames = FrameLoader(encoder, shards, settings.views)
-    return DetectorWorker(source, mine, judge, frames, trouble, open_inspector(settings))
+    model = watch_model(settings)
+    if model is not None and settings.farm.span_ns != NS_PER_S:
+        trouble.append(
+            f"without {model.about.version}: it is for span_s = 1, not {settings.farm.table.span_s:g}"
+        )
+        model = None
+    policies = settings.policies(with_network=model is not None)
+    judge = Judge(VERSION if model is None else f"{model.about.version}+{VERSION}", policies)
+    watch = None if model is None else _watch(model, settings, frames, policies)
+    return DetectorWorker(source, mine, judge, frames, ", ".join(trouble), open_inspector(settings), watch)
+
+
+def watch_model(settings: DetectorSettings) -> WatchModel | None:
+    """The network that the farm file asks for, or the one that comes along; None for none.
+
+    Raises UsageError for a file that is no such network.
+    """
+    if settings.table.model == NO_MODEL:
+        return None
+    path = settings.watch_model
+    return default_watch_model() if path is None else load_watch_model(path)
+
+
+def _watch(
+    model: WatchModel, settings: DetectorSettings, frames: FrameLoader, kinds: Collection[Kind]
+) -> Watch:
+    return Watch(Watcher(model, frames.device, threads=settings.table.threads), frames, kinds)
 
 
 def detect(path: Path, stop: threading.Event, part: tuple[int, int] = (0, 1)) -> int:

@@ -44,6 +44,9 @@ class Reason(NamedTuple):
     text: str  # in words that a person reads
     channels: Mapping[str, float] = MappingProxyType({})  # those behind it; the weights add up to 1
     frame: FrameRef | None = None  # the frame behind it
+    earlier: tuple[FrameRef, ...] = ()  # frames behind it that were taken before that one, oldest first
+    boxes: tuple[Box, ...] = ()  # where it shows in the frame
+    weighed: bool = False  # several beats stand behind it already: what may open, opens at once
 
 
 class Scores(Record, frozen=True, kw_only=True):

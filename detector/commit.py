@@ -1,21 +1,22 @@
 """One commit per batch and shard: all that a batch led to becomes visible at once, or not at all.
 
 In one transaction on keys that share ``{shard}``: the fence is checked (the owner's epoch), scores,
-anomalies and inspections are appended, the context is appended, the printers' states are saved, dead letters
-are put aside and the windows are acknowledged. A detector that dies in the middle has written nothing; one
-that dies after it finds the windows acknowledged and the state behind them.
+anomalies and inspections are appended, contexts and tokens are appended, the printers' states are saved, dead
+letters are put aside and the windows are acknowledged. A detector that dies in the middle has written
+nothing; one that dies after it finds the windows acknowledged and the state behind them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, cast
 
 import redis
 from msgspec import Struct, field
 
 from detector.anomaly import Anomaly, Inspection, Scores
+from detector.beats import Token, belongs
 from detector.state import HORIZON, Context, Memories, PrinterMemory, PrinterState
 from features.sequence import History
 from ingest.errors import Fenced, RecordError, StoreError, StoreUnreachable
@@ -23,7 +24,7 @@ from ingest.records import decode, encode
 from ingest.stream import DATA, DETECTOR, Entry, bury, count_drops, id_order, key, store_errors
 
 CONTEXT_MAX = 200_000
-"""Context entries a shard may hold at the most, whatever its printers still need."""
+"""Context entries a shard may hold at the most, and tokens, whatever its printers still need."""
 
 IDLE_MS = 3600 * 1000
 """A printer without windows for so long holds no context back: its horizon is over long since."""
@@ -38,8 +39,30 @@ class Batch(Struct):
     anomalies: list[Anomaly] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
     contexts: list[Context] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
     states: dict[str, PrinterState] = field(default_factory=dict)
     drops: Counter[str] = field(default_factory=Counter)
+
+    def add(self, later: Batch) -> None:
+        """Put what later windows led to behind this."""
+        for name in ("done", "buried", "scores", "anomalies", "inspections", "contexts", "tokens"):
+            getattr(self, name).extend(getattr(later, name))
+        self.states |= later.states
+        self.drops += later.drops
+
+
+class Floors(NamedTuple):
+    """The oldest entries that some printer at work still needs; None where none does."""
+
+    context: str | None = None
+    beats: str | None = None
+
+
+class Written(NamedTuple):
+    """The ids of a batch's contexts and tokens, in order."""
+
+    contexts: list[str]
+    tokens: list[str]
 
 
 class ShardOwner:
@@ -52,11 +75,11 @@ class ShardOwner:
         with store_errors():
             self._epoch = int(events.incr(self._fence))
 
-    def commit(self, batch: Batch, context_floor: str | None) -> list[str]:
-        """Write a batch in one transaction; returns the ids of its context entries, in order.
+    def commit(self, batch: Batch, floors: Floors) -> Written:
+        """Write a batch in one transaction; returns the ids of what later ones trim.
 
-        ``context_floor`` is the oldest context entry that is still needed. Raises Fenced when another
-        process owns the shard, StoreUnreachable when the outcome is not known: then start anew.
+        Raises Fenced when another process owns the shard, StoreUnreachable when the outcome is not known:
+        then start anew.
         """
         try:
             with store_errors(), self._events.pipeline(transaction=True) as pipe:
@@ -64,19 +87,24 @@ class ShardOwner:
                 if int(cast(bytes, pipe.get(self._fence)) or 0) != self._epoch:
                     raise self._fenced()
                 pipe.multi()
-                self._queue(pipe, batch, context_floor)
+                self._queue(pipe, batch, floors)
                 replies = pipe.execute()
         except redis.WatchError as error:
             raise self._interrupted() from error
-        return [reply.decode() for reply in replies[: len(batch.contexts)]]
+        contexts, both = len(batch.contexts), len(batch.contexts) + len(batch.tokens)
+        ids = [reply.decode() for reply in replies[:both]]
+        return Written(ids[:contexts], ids[contexts:])
 
-    def _queue(self, pipe: redis.Redis, batch: Batch, context_floor: str | None) -> None:
-        """Queue the commands; the context's come first, so that their replies do."""
-        context = key("context", self.shard)
+    def _queue(self, pipe: redis.Redis, batch: Batch, floors: Floors) -> None:
+        """Queue the commands; contexts and tokens come first, so that their replies do."""
+        context, beats = key("context", self.shard), key("beats", self.shard)
         for record in batch.contexts:
             pipe.xadd(context, {DATA: encode(record)}, maxlen=CONTEXT_MAX, approximate=True)
-        if context_floor is not None:
-            pipe.xtrim(context, minid=context_floor, approximate=False)
+        for token in batch.tokens:
+            pipe.xadd(beats, {DATA: encode(token)}, maxlen=CONTEXT_MAX, approximate=True)
+        for stream, floor in ((context, floors.context), (beats, floors.beats)):
+            if floor is not None:
+                pipe.xtrim(stream, minid=floor, approximate=False)
         for scores in batch.scores:
             pipe.xadd(key("scores", self.shard), {DATA: encode(scores)})
         for anomaly in batch.anomalies:
@@ -123,6 +151,7 @@ def load_memories(events: redis.Redis, shard: int) -> Memories:
     with store_errors():
         states = cast(dict[bytes, bytes], events.hgetall(key("state", shard)))
         rows = cast(list[tuple[bytes, dict[bytes, bytes]]], events.xrange(key("context", shard)))
+        beats = cast(list[tuple[bytes, dict[bytes, bytes]]], events.xrange(key("beats", shard)))
     for printer, data in states.items():
         memories[printer.decode()].state = _state(printer.decode(), data, key("state", shard))
     for entry_id, fields in rows:
@@ -132,12 +161,30 @@ def load_memories(events: redis.Redis, shard: int) -> Memories:
             memory.history = History(HORIZON)  # the clock was set back between two jobs
         memory.history.push(window)
         memory.remember(entry_id.decode())
+    for entry_id, fields in beats:
+        _take_token(memories, entry_id.decode(), decode(fields[DATA], Token))
     return memories
 
 
-def context_floor(memories: Mapping[str, PrinterMemory]) -> str | None:
-    """The oldest context entry that the horizon of some printer at work still needs."""
-    spans = [(m.context_ids[0], m.context_ids[-1]) for m in memories.values() if m.context_ids]
+def _take_token(memories: Memories, entry_id: str, token: Token) -> None:
+    """Give a printer back one of its tokens; those of prints that are over belong to none."""
+    memory = memories.get(token.printer)
+    if memory is not None and belongs(token, memory.state.watch, memory.state.job):
+        memory.tokens = (*memory.tokens, token)
+        memory.remember_token(entry_id)
+
+
+def floors_of(memories: Mapping[str, PrinterMemory]) -> Floors:
+    """The oldest context and the oldest token that some printer at work still needs."""
+    return Floors(
+        _oldest(memory.context_ids for memory in memories.values()),
+        _oldest(memory.token_ids for memory in memories.values()),
+    )
+
+
+def _oldest(ids: Iterable[list[str]]) -> str | None:
+    """The oldest of the ids of printers, each oldest first, but for printers that are silent for long."""
+    spans = [(each[0], each[-1]) for each in ids if each]
     latest_ms = max((id_order(newest)[0] for _, newest in spans), default=0)
     wanted = [oldest for oldest, newest in spans if id_order(newest)[0] >= latest_ms - IDLE_MS]
     return min(wanted, key=id_order, default=None)

@@ -158,7 +158,7 @@ def _fold(episode: Episode | None, reason: Reason | None, now: _Now) -> Step:
     if episode is not None and now.index < episode.cool_until and not certain:
         return episode, ()
     gathered = _gather(episode or _first(now), reason, now)
-    if certain or len(gathered.hits) >= now.policy.min_windows:
+    if certain or reason.weighed or len(gathered.hits) >= now.policy.min_windows:
         return _open(gathered, reason, now)
     return gathered, ()
 
@@ -201,6 +201,7 @@ def _open(episode: Episode, reason: Reason, now: _Now) -> Step:
         at_ns=now.end_ns,
         text=reason.text,
         evidence=Evidence(frames=_frames((), reason), channels=dict(reason.channels)),
+        boxes=reason.boxes,
         model=now.model,
     )
     return _telling(episode, opened, now), (opened,)
@@ -249,6 +250,7 @@ def _firmer(anomaly: Anomaly, reason: Reason) -> Anomaly:
         severity=reason.probability,
         text=reason.text,
         evidence=Evidence(frames=frames, channels=dict(reason.channels)),
+        boxes=reason.boxes,
     )
 
 
@@ -288,9 +290,10 @@ def _remembered(episode: Episode | None, now: _Now) -> Episode | None:
 
 
 def _frames(frames: tuple[FrameRef, ...], reason: Reason) -> tuple[FrameRef, ...]:
-    if reason.frame is None or reason.frame in frames:
-        return frames
-    return (*frames[:1], *frames[1:][-(KEPT_FRAMES - 2) :], reason.frame)
+    for frame in (*reason.earlier, reason.frame):
+        if frame is not None and frame not in frames:
+            frames = (*frames[:1], *frames[1:][-(KEPT_FRAMES - 2) :], frame)
+    return frames
 
 
 __all__ = ["POLICIES", "Episode", "Hit", "KindPolicy", "Phase", "Step", "advance", "finish"]

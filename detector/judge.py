@@ -1,16 +1,20 @@
 """Judges one window of one printer: rules, quality and novelty of its picture, then the episodes.
 
+In between the network is asked, of the beats of several printers at once: see ``detector.watch``.
+
 No I/O, no clock, no randomness: the same windows in the same order give the same scores and anomalies,
 however they were batched and however often the detector was restarted in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from detector import episodes, novelty, rules
+from detector.alarms import Place, follow, strongest
 from detector.anomaly import Anomaly, Kind, Reason, Scores
+from detector.beats import Token, WatchState
 from detector.episodes import Episode, KindPolicy
 from detector.frames import FRAME_LOST, Picture
 from detector.novelty import Novelty, NoveltyState
@@ -34,6 +38,33 @@ class Judgement(NamedTuple):
     state: PrinterState
 
 
+class Sensed(NamedTuple):
+    """What a window says by itself, before the network is asked and the episodes follow."""
+
+    window: Window
+    picture: Picture
+    camera: QualityState | None
+    marks: Quality
+    past: NoveltyState | None
+    seen: Novelty
+    reasons: list[Reason]
+    clear_ns: int  # when the newest picture of a running print was taken that bears no mark
+
+    @property
+    def idle(self) -> bool:
+        return bool(self.window.marks & Mark.IDLE)
+
+
+class BeatSaid(NamedTuple):
+    """What the network says of the beat that a window closes."""
+
+    tokens: tuple[Token, ...]  # of the print, as far back as it looks; the newest is this beat's
+    probabilities: dict[Kind, float]  # calibrated, of every kind that it knows
+    reason: Reason | None
+    state: WatchState
+    trouble: str = ""  # what was wrong with the beat's picture
+
+
 class Judge:
     """Holds what does not change from window to window: the model's version and each kind's policy.
 
@@ -46,6 +77,10 @@ class Judge:
 
     def judge(self, memory: PrinterMemory, window: Window, picture: Picture) -> Judgement:
         """Judge the window that ``memory.history`` took in last; ``memory`` itself stays as it is."""
+        return self.conclude(memory, self.sense(memory, window, picture))
+
+    def sense(self, memory: PrinterMemory, window: Window, picture: Picture) -> Sensed:
+        """The first half of ``judge``: what rules, quality and novelty say."""
         camera, marks = look(memory.state, window, picture)
         past, seen = compare(memory.state, window, picture, marks, self.model)
         if camera is not None and camera.moved_for_good:
@@ -53,57 +88,68 @@ class Judge:
         found = [*rules.judge(memory.history), *picture_reasons(seen, window)]
         if fault := picture_fault(camera, memory.history):
             found.insert(0, fault)  # where it is as sure as a rule: it says more of what is wrong
-        reasons = strongest(with_picture(reason, memory.history) for reason in found)
-        running, said = self._follow(memory.state.episodes, reasons, window)
-        state = PrinterState(
+        clear_ns = newest_clear_ns(memory.state, window, picture, marks)
+        return Sensed(window, picture, camera, marks, past, seen, found, clear_ns)
+
+    def conclude(self, memory: PrinterMemory, sensed: Sensed, said: BeatSaid | None = None) -> Judgement:
+        """The second half: with what the network says of the beat that the window closes, if it does.
+
+        It comes before the next window of the same printer.
+        """
+        window = sensed.window
+        own = strongest(with_picture(reason, memory.history) for reason in sensed.reasons)
+        heard = [said.reason] if said is not None and said.reason is not None else []
+        reasons = strongest([*own.values(), *(with_picture(reason, memory.history) for reason in heard)])
+        place = Place(window.printer, window.job, window.index, window.span_ns)
+        running, told = follow(memory.state.episodes, reasons, place, self.model, self._policies)
+        watch = self._watched_on(memory.state, sensed) if said is None else said.state
+        return Judgement(self._scores(sensed, own, said), told, self._state(sensed, running, watch))
+
+    def _watched_on(self, state: PrinterState, sensed: Sensed) -> WatchState | None:
+        """Where the network stands within a beat; another print, none, or another model ends it."""
+        same = (state.job, state.model) == (sensed.window.job, self.model)
+        return state.watch if same and not sensed.idle else None
+
+    def _state(self, sensed: Sensed, running: dict[Kind, Episode], watch: WatchState | None) -> PrinterState:
+        window = sensed.window
+        return PrinterState(
             printer=window.printer,
             job=window.job,
             last_index=window.index,
             model=self.model,
             episodes=running,
-            novelty=past,
-            quality=camera,
-            view=picture.view,
+            novelty=sensed.past,
+            quality=sensed.camera,
+            view=sensed.picture.view,
+            clear_ns=sensed.clear_ns,
+            watch=watch,
         )
-        scores = Scores(
+
+    def _scores(self, sensed: Sensed, own: Mapping[Kind, Reason], said: BeatSaid | None) -> Scores:
+        window = sensed.window
+        return Scores(
             printer=window.printer,
             job=window.job,
             index=window.index,
             span_ns=window.span_ns,
-            probabilities={kind: reasons[kind].probability for kind in sorted(reasons)},
-            novelty=seen.z,
+            probabilities=told_probabilities(own, said),
+            novelty=sensed.seen.z,
             frame=window.frame,
-            frame_lost=picture.trouble == FRAME_LOST,
+            frame_lost=sensed.picture.trouble == FRAME_LOST,
             marks=int(window.marks),
             model=self.model,
-            quality=int(marks),
+            quality=int(sensed.marks),
         )
-        return Judgement(scores, said, state)
 
-    def _follow(
-        self, running: Mapping[Kind, Episode], reasons: Mapping[Kind, Reason], window: Window
-    ) -> tuple[dict[Kind, Episode], list[Anomaly]]:
-        """Fold the reasons into the episodes, kind by kind, in a fixed order."""
-        after: dict[Kind, Episode] = {}
-        said: list[Anomaly] = []
-        for kind in sorted(set(running) - set(self._policies)):  # switched off since: it ends here
-            said += episodes.finish(running[kind], model=self.model)[1]
-        for kind in sorted({*running, *reasons} & set(self._policies)):
-            episode, told = episodes.advance(
-                running.get(kind),
-                reasons.get(kind),
-                printer=window.printer,
-                job=window.job,
-                kind=kind,
-                window_index=window.index,
-                span_ns=window.span_ns,
-                model=self.model,
-                policy=self._policies[kind],
-            )
-            if episode is not None:
-                after[kind] = episode
-            said += told
-        return after, said
+
+def told_probabilities(own: Mapping[Kind, Reason], said: BeatSaid | None) -> dict[Kind, float]:
+    """Of each kind the higher probability of rules and network."""
+    probabilities = {kind: reason.probability for kind, reason in own.items()}
+    network = said.probabilities if said is not None else {}
+    for kind, probability in network.items():
+        if probability >= max(TOLD_FROM, probabilities.get(kind, 0.0)):
+            probabilities[kind] = probability
+    return {kind: probabilities[kind] for kind in sorted(probabilities)}
 
 
 def look(state: PrinterState, window: Window, picture: Picture) -> tuple[QualityState | None, Quality]:
@@ -115,6 +161,13 @@ def look(state: PrinterState, window: Window, picture: Picture) -> tuple[Quality
     if picture.look is None or window.frame is None or window.marks & Mark.IDLE:
         return known, Quality.NONE
     return quality.advance(known, picture.look, window.frame.captured_ns)
+
+
+def newest_clear_ns(state: PrinterState, window: Window, picture: Picture, marks: Quality) -> int:
+    """When the newest picture was taken that a network may judge, ns; while no print runs none is."""
+    if picture.look is None or window.frame is None or marks or window.marks & Mark.IDLE:
+        return state.clear_ns
+    return window.frame.captured_ns
 
 
 def compare(
@@ -147,12 +200,3 @@ def with_picture(reason: Reason, history: History) -> Reason:
     frames = (frame for frame in found if frame is not None and not frame.of_surface)
     nearest = min(frames, key=lambda frame: abs(frame.captured_ns - reason.since_ns), default=None)
     return reason._replace(frame=nearest)
-
-
-def strongest(reasons: Iterable[Reason]) -> dict[Kind, Reason]:
-    """The most probable reason of each kind."""
-    best: dict[Kind, Reason] = {}
-    for reason in reasons:
-        if reason.kind not in best or reason.probability > best[reason.kind].probability:
-            best[reason.kind] = reason
-    return best

@@ -22,6 +22,11 @@ SURFACE_KEY = "nozzlewatch.surface"
 """As ``detector.surface.model_file`` writes it; to ask there would bring torch into every stage."""
 
 
+WATCH_KEY = "nozzlewatch.watch"
+"""As ``detector.model.watch_model`` writes it, likewise."""
+NO_MODEL = "none"
+
+
 class Reaction(StrEnum):
     """What is done when a failure of a kind is found."""
 
@@ -30,12 +35,13 @@ class Reaction(StrEnum):
 
 
 class DetectorTable(Struct, frozen=True):
-    """``[detector]``: where it computes."""
+    """``[detector]``: where it computes, and with what."""
 
     device: Annotated[str, Meta(pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda")] = "auto"
     # More than one thread pays off only for many printers on many idle cores: the batches are small, and
     # on busy cores the threads of one batch wait for each other.
     threads: Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")] = 1
+    model: str = ""  # a file relative to the farm file; "" is the one that comes along, "none" rules alone
 
 
 class SurfaceTable(Struct, frozen=True):
@@ -67,9 +73,20 @@ class DetectorSettings(Struct, frozen=True):
         """The file of the network that judges finished parts."""
         return self.farm.path.parent.resolve() / self.surface.model if self.surface.model else None
 
-    def policies(self) -> dict[Kind, KindPolicy]:
-        """The policies of the kinds that are switched on."""
+    @property
+    def watch_model(self) -> Path | None:
+        """The file of the network that is asked for; None for the one that comes along, or for none."""
+        named = self.table.model not in ("", NO_MODEL)
+        return self.farm.path.parent.resolve() / self.table.model if named else None
+
+    def policies(self, *, with_network: bool = False) -> dict[Kind, KindPolicy]:
+        """The policies of the kinds that are switched on.
+
+        A network knows the failures by name: beside one, ``unusual`` is on only where the farm file says so.
+        """
         on = {kind for kind, reaction in self.reactions.items() if reaction is not Reaction.OFF}
+        if with_network and Kind.UNUSUAL not in self.farm.tables.get("kinds", {}):
+            on.discard(Kind.UNUSUAL)
         return {kind: policy for kind, policy in POLICIES.items() if kind in on}
 
 
@@ -87,7 +104,9 @@ def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:
     table = check_table(farm.tables.get("detector", {}), DetectorTable, f"{where}: detector", mistakes)
     reactions = _reactions(farm.tables.get("kinds", {}), where, mistakes)
     views, surface = _views(farm, where, mistakes), _surface(farm, where, mistakes)
-    return DetectorSettings(farm, table or DetectorTable(), reactions, views, surface)
+    settings = DetectorSettings(farm, table or DetectorTable(), reactions, views, surface)
+    _check_watch_model(settings, where, mistakes)
+    return settings
 
 
 def surface_classes(path: Path) -> tuple[str, ...]:
@@ -101,6 +120,21 @@ def surface_classes(path: Path) -> tuple[str, ...]:
         return msgspec.json.decode(about, type=_Surface).classes
     except (SafetensorError, OSError, msgspec.DecodeError) as error:
         raise UsageError(f"found {path}, which is no surface network ({error}), {expected}") from error
+
+
+def _check_watch_model(settings: DetectorSettings, where: str, mistakes: list[str]) -> None:
+    """Whether a network that is asked for is there; whether it fits comes to light when it is loaded."""
+    path = settings.watch_model
+    if path is None:
+        return
+    try:
+        with safe_open(path, framework="numpy") as file:
+            wrong = "" if WATCH_KEY in (file.metadata() or {}) else "another network"
+    except (SafetensorError, OSError) as error:
+        wrong = f"no network ({error})" if path.is_file() else "no such file"
+    if wrong:
+        expected = f'a file of `nozzlewatch train`, "{NO_MODEL}", or nothing for the one that comes along'
+        mistakes.append(f"{where}: detector.model: found {path}: {wrong}, expected {expected}")
 
 
 def _surface(farm: Farm, where: str, mistakes: list[str]) -> SurfaceTable:

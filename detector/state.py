@@ -1,8 +1,9 @@
 """What the detector keeps of each printer between windows, and how it comes back after a restart.
 
-Two things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), and
-the open episodes with the running figures of novelty and of the pictures' quality, and by which pictures a
-finished part is to be judged (``nw:state:{shard}``, a hash). Both are written in the same transaction as the
+Three things make it up: the last windows and their embeddings (``nw:context:{shard}``, a capped stream), what
+the network looked at in the last beats (``nw:beats:{shard}``, another one), and the open episodes with the
+running figures of novelty, of the pictures' quality and of the network's evidence, and by which pictures a
+finished part is to be judged (``nw:state:{shard}``, a hash). All are written in the same transaction as the
 scores they led to, so a detector that starts anew goes on exactly where the last committed one was.
 """
 
@@ -12,6 +13,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from detector.anomaly import Kind
+from detector.beats import Token, WatchState, belongs
 from detector.episodes import Episode
 from detector.finished import Finish
 from detector.novelty import NoveltyState
@@ -41,6 +43,8 @@ class PrinterState(Record, frozen=True, kw_only=True):
     novelty: NoveltyState | None = None
     quality: QualityState | None = None
     view: str = ""  # name of the view that pictures were read by: those of two cannot be compared
+    clear_ns: int = 0  # when the newest picture was taken that bears no mark
+    watch: WatchState | None = None  # the network at the print that runs; None where none runs, or no network
     finish: Finish | None = None  # the print as far as its inspection needs it; None where nothing inspects
 
 
@@ -51,6 +55,8 @@ class PrinterMemory:
         self.state = PrinterState(printer=printer, job="", last_index=-1)
         self.history = History(HORIZON)
         self.context_ids: list[str] = []  # stream ids of what the horizon still needs
+        self.tokens: tuple[Token, ...] = ()  # of the print's last beats, as far back as the network looks
+        self.token_ids: list[str] = []  # their stream ids, as far as they are committed
 
     def begin_anew(self) -> None:
         """The clock was set back between two jobs: what lies ahead of it is no past of the new one."""
@@ -67,6 +73,20 @@ class PrinterMemory:
         """Note where the newest window's context was written."""
         self.context_ids.append(context_id)
         del self.context_ids[:-capacity]
+
+    def remember_token(self, token_id: str) -> None:
+        """Note where the next token was written; those that are kept in memory are the last ones."""
+        self.token_ids.append(token_id)
+        del self.token_ids[: max(len(self.token_ids) - len(self.tokens), 0)]
+
+    def settle(self, state: PrinterState, tokens: tuple[Token, ...] | None = None) -> None:
+        """Take on what judging led to; ``tokens`` are those to be kept, None where no beat was closed.
+
+        With the print the network's past of it ends.
+        """
+        kept = self.tokens if tokens is None else tokens
+        self.state = state
+        self.tokens = tuple(token for token in kept if belongs(token, state.watch, state.job))
 
 
 class Memories(dict[str, PrinterMemory]):

@@ -11,18 +11,20 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from detector.anomaly import Inspection, Scores
-from detector.commit import Batch, ShardOwner, context_floor, load_memories
+from detector.commit import Batch, ShardOwner, floors_of, load_memories
 from detector.finished import Finish
 from detector.frames import FrameLoader, Picture
 from detector.inspection import PartInspector
-from detector.judge import Judge
-from detector.state import Context, Memories
-from ingest.errors import RecordError
+from detector.judge import BeatSaid, Judge, Sensed
+from detector.state import Context, PrinterMemory
+from detector.watch import Closing, Watch
+from ingest.errors import RecordError, StoreError
 from ingest.records import STEPS_PER_WINDOW, Health, Status, Window, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
@@ -52,9 +54,11 @@ class Session:
         judge: Judge,
         frames: FrameLoader,
         parts: PartInspector | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self._stores, self._judge, self._frames, self._parts = stores, judge, frames, parts
+        self._stores, self._judge, self._frames = stores, judge, frames
+        self._parts, self._watch = parts, watch
         ensure_groups(stores.events, shards)
         self._owners = {shard: ShardOwner(stores.events, shard) for shard in shards}
         self._memories = {shard: load_memories(stores.events, shard) for shard in shards}
@@ -94,12 +98,15 @@ class Session:
         windows, flaws = _read(entries)
         loaded = self._frames.load(self._stores.frames, list(windows.values()))
         pictures = dict(zip(windows, loaded, strict=True))
-        for shard, memories in self._memories.items():
+        parts: dict[Entry, Batch] = {}
+        for turn in turns(windows):
+            parts |= self._judge_turn({entry: (windows[entry], pictures[entry]) for entry in turn})
+        for shard in self._memories:
             batch = Batch()
             for entry in (entry for entry in entries if entry.shard == shard):
                 batch.done.append(entry)
-                if entry in windows:
-                    self._judge_into(batch, memories, entry, windows[entry], pictures[entry])
+                if entry in parts:
+                    batch.add(parts[entry])
                 elif entry in flaws:
                     batch.buried.append((entry, flaws[entry]))
                 else:
@@ -107,34 +114,64 @@ class Session:
             if batch.done:
                 self._commit(shard, batch)
 
-    def _judge_into(
-        self,
-        batch: Batch,
-        memories: Memories,
-        entry: Entry,
-        window: Window,
-        picture: Picture,
-    ) -> None:
-        memory = memories[window.printer]
+    def _judge_turn(self, turn: Mapping[Entry, tuple[Window, Picture]]) -> dict[Entry, Batch]:
+        """Judge windows of different printers; what each of them led to."""
+        parts = {entry: Batch() for entry in turn}
+        sensed: dict[Entry, Sensed] = {}
+        closing: dict[Entry, Closing] = {}
+        for entry, (window, picture) in turn.items():
+            with self._buried_where_odd(parts[entry], entry, window):
+                memory = self._taken_in(parts[entry], entry, window, picture)
+                if memory is None:
+                    continue
+                found = self._judge.sense(memory, window, picture)
+                beat = self._watch.closing(memory, found) if self._watch else None
+                closing |= {entry: beat} if beat is not None else {}
+                sensed[entry] = found
+        said = self._watch.judge(self._stores.frames, list(closing.values())) if self._watch else []
+        of_beat = dict(zip(closing, said, strict=True))
+        for entry, one in sensed.items():
+            with self._buried_where_odd(parts[entry], entry, one.window):
+                self._conclude(parts[entry], entry, one, of_beat.get(entry))
+        return parts
+
+    @contextmanager
+    def _buried_where_odd(self, part: Batch, entry: Entry, window: Window) -> Iterator[None]:
+        """Whatever one odd window brings to light must not stop the others."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("%s: window %d cannot be judged", window.printer, window.index)
+            part.buried.append((entry, f"{type(error).__name__}: {error}"))
+
+    def _taken_in(self, part: Batch, entry: Entry, window: Window, picture: Picture) -> PrinterMemory | None:
+        """The printer's memory with this window in its history; None where it was judged before."""
+        memory = self._memories[entry.shard][window.printer]
         if window.index <= memory.last_index:
             if window.job == memory.state.job:
-                batch.drops["windows_duplicate"] += 1
-                return
+                part.drops["windows_duplicate"] += 1
+                return None
             memory.begin_anew()
         memory.history.push(window)
-        batch.contexts.append(Context(window=window, embedding=picture.as_bytes()))
-        batch.drops += Counter({picture.trouble: 1} if picture.trouble else {})
-        try:
-            judged = self._judge.judge(memory, window, picture)
-        except Exception as error:  # whatever one odd window brings to light must not stop the others
-            log.exception("%s: window %d cannot be judged", window.printer, window.index)
-            batch.buried.append((entry, f"{type(error).__name__}: {error}"))
-            return
-        finish, inspections = self._inspect(memory.state.finish, window, picture, judged.scores)
-        memory.state = batch.states[window.printer] = replace(judged.state, finish=finish)
-        batch.scores.append(judged.scores)
-        batch.anomalies += judged.anomalies
-        batch.inspections += inspections
+        part.contexts.append(Context(window=window, embedding=picture.as_bytes()))
+        part.drops += Counter({picture.trouble: 1} if picture.trouble else {})
+        return memory
+
+    def _conclude(self, part: Batch, entry: Entry, sensed: Sensed, said: BeatSaid | None) -> None:
+        window, memory = sensed.window, self._memories[entry.shard][sensed.window.printer]
+        judged = self._judge.conclude(memory, sensed, said)
+        finish, inspections = self._inspect(memory.state.finish, window, sensed.picture, judged.scores)
+        state = replace(judged.state, finish=finish)
+        memory.settle(state, None if said is None else said.tokens)
+        part.states[window.printer] = state
+        part.scores.append(judged.scores)
+        part.anomalies += judged.anomalies
+        part.inspections += inspections
+        if said is not None:
+            part.tokens.append(said.tokens[-1])
+            part.drops += Counter({said.trouble: 1} if said.trouble else {})
 
     def _inspect(
         self, before: Finish | None, window: Window, picture: Picture, scores: Scores
@@ -147,9 +184,11 @@ class Session:
 
     def _commit(self, shard: int, batch: Batch) -> None:
         memories = self._memories[shard]
-        ids = self._owners[shard].commit(batch, context_floor(memories))
-        for context, context_id in zip(batch.contexts, ids, strict=True):
+        written = self._owners[shard].commit(batch, floors_of(memories))
+        for context, context_id in zip(batch.contexts, written.contexts, strict=True):
             memories[context.window.printer].remember(context_id)
+        for token, token_id in zip(batch.tokens, written.tokens, strict=True):
+            memories[token.printer].remember_token(token_id)
         for inspection in batch.inspections:
             log.info("%s: %s: %s", inspection.printer, inspection.job, inspection.text)
         self.counts.update(
@@ -179,9 +218,10 @@ class DetectorWorker:
         frames: FrameLoader,
         trouble: str = "",  # what its status has to say, such as a device that is not there
         parts: PartInspector | None = None,  # what judges finished parts
+        watch: Watch | None = None,  # the trained network, where there is one
     ) -> None:
         self._source, self._shards, self._judge, self._frames = source, shards, judge, frames
-        self._parts = parts
+        self._parts, self._watch = parts, watch
         self._trouble = trouble
         self._name = f"detector/{shards[0]}" if shards else "detector"
 
@@ -194,7 +234,7 @@ class DetectorWorker:
         serve_through_outages(self._source, stop, lambda stores: self._serve(stores, stop, until))
 
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
-        session = Session(stores, self._shards, self._judge, self._frames, self._parts)
+        session = Session(stores, self._shards, self._judge, self._frames, self._parts, self._watch)
         session.recover()
         told_s = 0.0
         while not stop.is_set():
@@ -218,6 +258,18 @@ class DetectorWorker:
                 counts=dict(session.counts),
             ),
         )
+
+
+def turns(windows: Mapping[Entry, Window]) -> list[list[Entry]]:
+    """The windows in turns of at most one of each printer: printers side by side, each in its own order."""
+    found: list[list[Entry]] = []
+    seen: Counter[str] = Counter()
+    for entry, window in windows.items():
+        if seen[window.printer] == len(found):
+            found.append([])
+        found[seen[window.printer]].append(entry)
+        seen[window.printer] += 1
+    return found
 
 
 def _read(entries: Sequence[Entry]) -> tuple[dict[Entry, Window], dict[Entry, str]]:

@@ -13,8 +13,9 @@ import redis
 from detector.anomaly import Scores
 from detector.frames import FrameLoader, Picture
 from detector.inspection import PartInspector
-from detector.judge import Judge, Judgement
+from detector.judge import Judge, Sensed
 from detector.state import PrinterMemory
+from detector.watch import Watch
 from detector.worker import Session
 from ingest.records import Frame, Window, decode
 from ingest.store import Stores
@@ -53,10 +54,10 @@ class Startled(Judge):
         super().__init__("m")
         self._index, self._does = index, does
 
-    def judge(self, memory: PrinterMemory, window: Window, picture: Picture) -> Judgement:
+    def sense(self, memory: PrinterMemory, window: Window, picture: Picture) -> Sensed:
         if window.index == self._index:
             self._does()
-        return super().judge(memory, window, picture)
+        return super().sense(memory, window, picture)
 
 
 def session(
@@ -64,8 +65,9 @@ def session(
     judge: Judge | None = None,
     loader: Loader | None = None,
     parts: PartInspector | None = None,
+    watch: Watch | None = None,
 ) -> Session:
-    return Session(stores, range(SHARDS), judge or Judge("m"), loader or Loader(), parts)
+    return Session(stores, range(SHARDS), judge or Judge("m"), loader or Loader(), parts, watch)
 
 
 def of(printer: str, windows: Sequence[Window]) -> list[Window]:

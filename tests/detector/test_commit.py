@@ -12,13 +12,15 @@ import redis
 
 from detector import novelty
 from detector.anomaly import Anomaly, Evidence, Kind, Scores, State
-from detector.commit import Batch, ShardOwner, context_floor, load_memories
+from detector.beats import Token, WatchState
+from detector.commit import IDLE_MS, Batch, Floors, ShardOwner, floors_of, load_memories
 from detector.episodes import Episode, Phase
 from detector.state import HORIZON, Context, PrinterMemory, PrinterState
 from ingest.errors import Fenced, RecordError, StoreUnreachable
 from ingest.records import CHANNELS, Window, decode, encode
 from ingest.store import Stores
 from ingest.stream import DATA, DETECTOR, Entry, Reader, drops, ensure_groups, key
+from tests.detector.small_watch import token
 from tests.detector.windows import FIRST, printing
 
 SHARD = 3
@@ -130,8 +132,8 @@ class Interrupted(ShardOwner):
         self._other = other
         self.seen: list[bool] = []
 
-    def _queue(self, pipe: redis.Redis, batch: Batch, context_floor: str | None) -> None:
-        super()._queue(pipe, batch, context_floor)
+    def _queue(self, pipe: redis.Redis, batch: Batch, floors: Floors) -> None:
+        super()._queue(pipe, batch, floors)
         self.seen.append(untouched(self._other, batch.done))
         ShardOwner(self._other, self.shard)
 
@@ -140,7 +142,7 @@ def test_all_of_a_batch_becomes_visible(events: redis.Redis) -> None:
     entries = delivered(events, [window(0), window(1)])
     owner = ShardOwner(events, SHARD)
     assert [owner.attempt(entries[0]), owner.attempt(entries[0])] == [1, 2]
-    owner.commit(full_batch(entries), None)
+    owner.commit(full_batch(entries), Floors())
     lengths = {name: events.xlen(key(name, SHARD)) for name in ("scores", "anomalies", "context", "dead")}
     assert lengths == {"scores": 2, "anomalies": 1, "context": 2, "dead": 1}
     assert unacknowledged(events) == 0
@@ -156,7 +158,7 @@ def test_the_commit_clears_the_attempts_of_what_it_finished_alone(events: redis.
     first, second = delivered(events, [window(0), window(1)])
     owner = ShardOwner(events, SHARD)
     assert [owner.attempt(first), owner.attempt(second), owner.attempt(second)] == [1, 1, 2]
-    owner.commit(Batch(done=[first]), None)
+    owner.commit(Batch(done=[first]), Floors())
     assert events.hgetall(key("attempts", SHARD)) == {second.id.encode(): b"2"}
 
 
@@ -169,11 +171,11 @@ def test_a_commit_that_the_store_has_no_room_for_writes_nothing_and_can_be_repea
     owner.attempt(entries[0])
     events.config_set("maxmemory", 1)
     with pytest.raises(StoreUnreachable, match="expected room in memory"):
-        owner.commit(full_batch(entries), None)
+        owner.commit(full_batch(entries), Floors())
     assert untouched(events, entries)
     assert events.hgetall(key("attempts", SHARD)) == {entries[0].id.encode(): b"1"}
     events.config_set("maxmemory", 0)
-    owner.commit(full_batch(entries), None)
+    owner.commit(full_batch(entries), Floors())
     assert (events.xlen(key("scores", SHARD)), unacknowledged(events)) == (2, 0)
 
 
@@ -183,9 +185,9 @@ def test_an_owner_that_was_taken_over_writes_nothing_and_is_told_so(events: redi
     with pytest.raises(
         Fenced, match=r"shard 3 taken over by another detector, .*own it alone; .*--shard I/N"
     ):
-        old.commit(full_batch(entries), None)
+        old.commit(full_batch(entries), Floors())
     assert untouched(events, entries)
-    new.commit(full_batch(entries), None)
+    new.commit(full_batch(entries), Floors())
     assert unacknowledged(events) == 0
 
 
@@ -196,7 +198,7 @@ def test_an_owner_that_is_taken_over_in_the_middle_of_its_commit_writes_nothing(
     other = redis.Redis(connection_pool=stores.events.connection_pool)
     owner = Interrupted(events, SHARD, other)
     with pytest.raises(Fenced, match="shard 3 taken over"):
-        owner.commit(full_batch(entries), None)
+        owner.commit(full_batch(entries), Floors())
     assert owner.seen == [True]
     assert untouched(events, entries)
 
@@ -204,14 +206,51 @@ def test_an_owner_that_is_taken_over_in_the_middle_of_its_commit_writes_nothing(
 def test_each_shard_has_a_fence_of_its_own(events: redis.Redis) -> None:
     owner = ShardOwner(events, SHARD)
     ShardOwner(events, SHARD + 1)
-    owner.commit(Batch(scores=[scores(0)]), None)
+    owner.commit(Batch(scores=[scores(0)]), Floors())
     assert events.xlen(key("scores", SHARD)) == 1
+
+
+def test_tokens_are_written_and_trimmed_with_the_rest_and_come_back_in_order(events: redis.Redis) -> None:
+    owner, tokens = ShardOwner(events, SHARD), [token(beat) for beat in range(4)]
+    batch = Batch(contexts=[context(0)], tokens=tokens[:3], scores=[scores(0)])
+    written = owner.commit(batch, Floors())
+    assert [len(written.contexts), len(written.tokens)] == [1, 3]
+    owner.commit(Batch(tokens=tokens[3:]), Floors(beats=written.tokens[1]))
+    rows = events.xrange(key("beats", SHARD))
+    assert [decode(fields[DATA], Token) for _, fields in rows] == tokens[1:]
+    assert rows[0][0].decode() == written.tokens[1]
+
+
+def test_the_oldest_token_of_a_printer_at_work_is_the_floor() -> None:
+    memories = {name: PrinterMemory(name) for name in ("p", "q", "idle")}
+    memories["p"].token_ids, memories["q"].token_ids = ["10-0", "12-0"], ["9-1", "11-0"]
+    assert floors_of(memories) == Floors(beats="9-1")
+    memories["p"].token_ids.append(f"{13 + IDLE_MS}-0")
+    assert floors_of(memories) == Floors(beats="10-0")
+
+
+def test_tokens_of_a_print_that_is_over_come_back_to_nobody(events: redis.Redis) -> None:
+    owner, watching = ShardOwner(events, SHARD), WatchState(model="of-tiny-1", first_beat=token(1).beat)
+    mine = [token(1), token(2)]
+    others = [
+        token(0),
+        token(1, job="k"),
+        token(1, model="other"),
+        token(1, printer="q"),
+        token(1, printer="r"),
+    ]
+    states = {"p": msgspec.structs.replace(state(9), watch=watching), "q": state(9, "q")}
+    written = owner.commit(Batch(tokens=[*others, *mine], states=states), Floors())
+    rebuilt = load_memories(events, SHARD)
+    assert rebuilt["p"].tokens == tuple(mine)
+    assert rebuilt["p"].token_ids == written.tokens[-2:]
+    assert (set(rebuilt), rebuilt["q"].tokens) == ({"p", "q"}, ())
 
 
 def test_the_ids_of_the_contexts_come_back_in_order(events: redis.Redis) -> None:
     contexts = [context(number) for number in range(5)]
     batch = Batch(contexts=contexts, scores=[scores(0)], states={"p": state(4)})
-    ids = ShardOwner(events, SHARD).commit(batch, "0-1")
+    ids = ShardOwner(events, SHARD).commit(batch, Floors("0-1", "0-1")).contexts
     rows = events.xrange(key("context", SHARD))
     assert [entry_id.decode() for entry_id, _ in rows] == ids
     assert [decode(fields[DATA], Context) for _, fields in rows] == contexts
@@ -226,8 +265,8 @@ def take(owner: ShardOwner, memories: dict[str, PrinterMemory], contexts: Sequen
         memory.state = batch.states[memory.state.printer] = state(
             one.window.index - FIRST, memory.state.printer
         )
-    ids = owner.commit(batch, context_floor(memories))
-    for one, context_id in zip(contexts, ids, strict=True):
+    written = owner.commit(batch, floors_of(memories))
+    for one, context_id in zip(contexts, written.contexts, strict=True):
         memories[one.window.printer].remember(context_id)
 
 
@@ -243,7 +282,7 @@ def assert_same_memory(found: PrinterMemory, expected: PrinterMemory) -> None:
 def test_the_context_is_trimmed_to_the_horizon_of_the_printer(events: redis.Redis) -> None:
     owner, memories = ShardOwner(events, SHARD), dict[str, PrinterMemory]()
     for number in range(2 * HORIZON):
-        needed = context_floor(memories)
+        needed = floors_of(memories).context
         take(owner, memories, [context(number)])
     assert events.xlen(key("context", SHARD)) == HORIZON + 1  # the oldest goes with the next commit
     assert events.xinfo_stream(key("context", SHARD))["first-entry"][0].decode() == needed
@@ -255,7 +294,7 @@ def test_the_context_that_another_printer_needs_is_kept(events: redis.Redis) -> 
     for number in range(2 * HORIZON):
         take(owner, memories, [context(number)])
     assert events.xlen(key("context", SHARD)) == 1 + 2 * HORIZON
-    assert context_floor(memories) == memories["q"].context_ids[0]
+    assert floors_of(memories).context == memories["q"].context_ids[0]
     assert_same_memory(load_memories(events, SHARD)["q"], memories["q"])
 
 
@@ -274,8 +313,8 @@ def test_a_rebuild_gives_every_printer_as_it_was_in_memory(events: redis.Redis, 
 
 def test_a_shard_without_a_past_has_no_memories(events: redis.Redis) -> None:
     assert load_memories(events, SHARD) == {}
-    assert context_floor({}) is None
-    assert context_floor({"p": PrinterMemory("p")}) is None
+    assert floors_of({}) == Floors()
+    assert floors_of({"p": PrinterMemory("p")}) == Floors()
 
 
 def test_a_state_of_a_newer_version_is_refused_with_what_to_do(events: redis.Redis) -> None:

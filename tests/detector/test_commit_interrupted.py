@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from redis.client import Pipeline
 
-from detector.commit import Batch, ShardOwner
+from detector.commit import Batch, Floors, ShardOwner
 from ingest.errors import StoreUnreachable
 from ingest.store import EmbeddedStores, Stores, open_stores
 from ingest.stream import drops
@@ -31,8 +31,8 @@ def test_a_connection_that_is_lost_in_a_commit_is_not_taken_for_a_fence(
 
     monkeypatch.setattr(target, name, cut)
     with pytest.raises(StoreUnreachable, match="connection was lost"):
-        owner.commit(batch, None)
+        owner.commit(batch, Floors())
     monkeypatch.undo()
     cutter.close()
-    owner.commit(batch, None)
+    owner.commit(batch, Floors())
     assert drops(stores.events, [SHARD]) == {"tried": 1}

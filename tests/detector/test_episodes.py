@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.anomaly import BLIND, Anomaly, Kind, Reason, State, anomaly_id
+from detector.anomaly import BLIND, Anomaly, Box, Kind, Reason, State, anomaly_id
 from detector.episodes import POLICIES, Episode, KindPolicy, Phase, advance, finish
 from ingest.records import NS_PER_S, FrameRef, decode, encode
 
@@ -271,3 +271,32 @@ def test_windows_without_a_reason_need_no_call(sequence: Any) -> None:
     for follower in (every, some):
         follower.take(index + 100, None)
     assert every.said == some.said
+
+
+def test_what_was_weighed_over_several_beats_opens_at_once() -> None:
+    follower = Follower()
+    follower.take(3, reason(0.59, 3)._replace(weighed=True))
+    assert follower.said == []
+    follower.take(4, reason(0.6, 4, since=1)._replace(weighed=True))
+    assert steps(follower.said) == [("opened", 1, 4)]
+    assert follower.said[0].onset_ns == NS_PER_S
+
+
+def test_what_was_weighed_waits_for_the_cooldown_as_all_that_is_not_certain() -> None:
+    follower = Follower()
+    for index in (3, *range(20, 40)):
+        follower.take(index, reason(0.8, index)._replace(weighed=True))
+    assert steps(follower.said) == [("opened", 1, 3), ("closed", 2, 13), ("opened", 1, 34)]
+
+
+def test_earlier_frames_and_boxes_of_a_reason_are_kept_and_those_of_a_firmer_one_replace_them() -> None:
+    first, second, third = (reason(0.7, index).frame for index in (1, 2, 9))
+    box = Box(0.1, 0.2, 0.3, 0.4)
+    follower = Follower()
+    follower.take(3, reason(0.7, 2)._replace(weighed=True, earlier=(first,), boxes=(box,)))
+    opened = follower.said[0]
+    assert (opened.evidence.frames, opened.boxes) == ((first, second), (box,))
+    follower.take(9, reason(0.9, 9)._replace(weighed=True, earlier=(second,), boxes=(box, box)))
+    assert (follower.said[1].evidence.frames, follower.said[1].boxes) == ((first, second, third), (box, box))
+    follower.take(20, None)
+    assert follower.said[2].boxes == (box, box)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
+from detector.alarms import strongest
 from detector.anomaly import Anomaly, Kind, Reason, Scores, State
 from detector.episodes import POLICIES
 from detector.frames import FRAME_LOST, FRAME_UNREADABLE, Picture
-from detector.judge import Judge, compare, strongest, with_picture
+from detector.judge import Judge, compare, with_picture
 from detector.novelty import SAFE_FRAMES, NoveltyState, advance
 from detector.state import PrinterMemory, PrinterState
 from features.quality import Quality

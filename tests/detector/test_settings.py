@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pytest import MonkeyPatch
 
+from detector.__main__ import watch_model
 from detector.anomaly import Kind
 from detector.inspection import open_inspector
+from detector.model import watch_model as watch_model_file
+from detector.model.watch_model import save_watch_model
 from detector.model.weights import save_weights
 from detector.policies import POLICIES
-from detector.settings import SURFACE_KEY, DetectorTable, SurfaceTable, load_settings
+from detector.settings import SURFACE_KEY, WATCH_KEY, DetectorTable, SurfaceTable, load_settings
 from detector.surface import model_file
 from detector.surface.networks import build
 from features.picture import View
 from ingest.errors import FarmFileError
+from tests.detector.small_watch import small_model
 
 PRINTER = '[[printers]]\nname = "a"\ntelemetry = "serial:/dev/ttyUSB0"\n'
 
@@ -167,3 +172,45 @@ def test_another_networks_weights_are_no_surface_network(tmp_path: Path) -> None
 
 def test_the_header_is_looked_up_as_the_file_is_written() -> None:
     assert SURFACE_KEY == model_file.KEY
+
+
+def test_a_network_is_asked_for_by_its_file_or_not_at_all(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_model_file, "DEFAULT", tmp_path / "none.safetensors")
+    save_watch_model(tmp_path / "own.safetensors", small_model())
+    own = load_settings(farm_file(tmp_path, '[detector]\nmodel = "own.safetensors"'))
+    assert own.watch_model == tmp_path / "own.safetensors"
+    found = watch_model(own)
+    assert found is not None
+    assert found.about.version == "tiny-1"
+    for text in ('[detector]\nmodel = "none"', ""):
+        settings = load_settings(farm_file(tmp_path, text))
+        assert (settings.watch_model, watch_model(settings)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.safetensors", "gone.safetensors: no such file, expected a file of `nozzlewatch train`"),
+        ("farm.toml", "farm.toml: no network ("),
+        ("other.safetensors", "other.safetensors: another network, expected"),
+    ],
+)
+def test_a_network_that_is_none_is_a_mistake_in_the_farm_file(tmp_path: Path, name: str, said: str) -> None:
+    save_weights(tmp_path / "other.safetensors", build("SqueezeNet", 2), {"other": "{}"})
+    (told,) = mistakes(tmp_path, f'[detector]\nmodel = "{name}"')
+    assert told.startswith("detector.model: found ")
+    assert said in told
+
+
+def test_beside_a_network_unusual_is_off_unless_the_farm_file_turns_it_on(tmp_path: Path) -> None:
+    settings = load_settings(farm_file(tmp_path, ""))
+    assert set(settings.policies(with_network=True)) == set(Kind) - {Kind.UNUSUAL}
+    assert set(settings.policies()) == set(Kind)
+    turned_on = load_settings(farm_file(tmp_path, '[kinds]\nunusual = "notify"'))
+    assert set(turned_on.policies(with_network=True)) == set(Kind)
+    turned_off = load_settings(farm_file(tmp_path, '[kinds]\nunusual = "off"'))
+    assert set(turned_off.policies(with_network=True)) == set(Kind) - {Kind.UNUSUAL}
+
+
+def test_the_networks_header_is_looked_up_as_the_file_is_written() -> None:
+    assert WATCH_KEY == watch_model_file.KEY

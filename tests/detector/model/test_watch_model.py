@@ -1,4 +1,4 @@
-"""The network's file: what comes back, and what is said of files that are none, damaged, or of other inputs."""
+"""The network's file: what comes back, and what is said of one that is none, damaged or of other inputs."""
 
 from __future__ import annotations
 

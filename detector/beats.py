@@ -1,0 +1,111 @@
+"""Beats as the detector keeps them: tokens, which the network's memory is made of, and where it stands.
+
+A token holds what the senses said of one beat, as half floats and as the network is fed with it, so that a
+detector which starts anew gives the network the very same numbers as one that never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from detector.anomaly import Kind
+from detector.verdict import Evidence
+from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
+from features.channels import sensor_token
+from features.sequence import History
+from ingest.records import FrameRef, Mark, Record
+
+MOST = 255
+"""What stands for probability 1 in ``Token.where``."""
+
+
+class Token(Record, frozen=True, kw_only=True):
+    """What was sensed of one beat. Without a picture that can be judged, the three of it are None."""
+
+    printer: str
+    job: str
+    model: str  # the weights that made it: another network cannot read its embedding
+    beat: int
+    end_ns: int
+    embedding: bytes | None = None  # float16 [EMBEDDING_DIM]
+    where: bytes | None = None  # uint8 [GRID, GRID], the failure map's probabilities of 255
+    frame: FrameRef | None = None
+    sensors: bytes  # float16 [SENSOR_DIM]
+    known: bytes  # bool [SENSOR_DIM]
+    heard: bool
+
+
+class Because(Struct, frozen=True, kw_only=True):
+    """What an alarm's explanation said when it opened."""
+
+    kind: Kind
+    text: str
+    channels: dict[str, float]
+
+
+class WatchState(Struct, frozen=True, kw_only=True):
+    """Where the network stands at one printer; its memory is in the tokens."""
+
+    model: str
+    first_beat: int  # since when this print is watched: what lies before is no past of it
+    evidence: Evidence = Evidence()
+    because: Because | None = None
+
+
+def draft(history: History, model: str, clear_ns: int) -> Token | None:
+    """The token of the beat that the newest window closes, its picture yet to be looked at.
+
+    None within a beat, and while no print runs. ``clear_ns`` is when the newest picture was taken that bears
+    no mark: a beat whose last picture is another one has none.
+    """
+    window = history.newest
+    if not closes_beat(window) or window.marks & Mark.IDLE:
+        return None
+    frame = frame_of_beat(each for each in history.windows if each.job == window.job)
+    sensed = sensor_token(history, BEAT_WINDOWS)
+    return Token(
+        printer=window.printer,
+        job=window.job,
+        model=model,
+        beat=beat_of(window),
+        end_ns=window.end_ns,
+        frame=frame if frame is not None and frame.captured_ns == clear_ns else None,
+        sensors=sensed.values.astype(np.float16).tobytes(),
+        known=sensed.known.tobytes(),
+        heard=sensed.heard,
+    )
+
+
+def belongs(token: Token, state: WatchState | None, job: str) -> bool:
+    """Whether a token is of the past of a print that is being watched."""
+    return (
+        state is not None
+        and (token.job, token.model) == (job, state.model)
+        and token.beat >= state.first_beat
+    )
+
+
+def frames_of(tokens: Iterable[Token], beats: Iterable[int]) -> tuple[FrameRef, ...]:
+    """The pictures of these beats, in the order of the tokens."""
+    wanted = set(beats)
+    return tuple(each.frame for each in tokens if each.beat in wanted and each.frame is not None)
+
+
+def packed_map(logits: npt.NDArray[np.floating[Any]]) -> bytes:
+    """A failure map's logits [rows, columns] as ``Token.where``."""
+    probability = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
+    return np.rint(MOST * probability).astype(np.uint8).tobytes()
+
+
+def unpacked_map(where: bytes) -> npt.NDArray[np.float64]:
+    """``Token.where`` as logits [rows, columns] again."""
+    flat = np.frombuffer(where, np.uint8).astype(np.float64)
+    side = round(len(flat) ** 0.5)
+    probability = np.clip(flat / MOST, 1e-6, 1 - 1e-6).reshape(side, side)
+    logits: npt.NDArray[np.float64] = np.log(probability / (1 - probability))
+    return logits

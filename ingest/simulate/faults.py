@@ -99,16 +99,10 @@ SEEN_ONLY = frozenset(
         "blob",
     }
 )
-"""Kinds of failure that only a picture shows, or shows best; the detector tells them as unusual by now."""
+"""Kinds of failure that only a picture shows, or shows best."""
 
 BLINDING = frozenset({"camera_fault", "telemetry_fault"})
 """Kinds of failure that befall the watch and not the print."""
-
-UNUSUAL = "unusual"
-EXPECTED: dict[FaultKind, str] = {
-    fault: UNUSUAL if kind in SEEN_ONLY else kind for fault, kind in TRUTH.items()
-}
-"""What the detector is expected to call each fault."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +128,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def expected(self) -> str:
         """The failure kind that the detector should tell."""
-        return EXPECTED[self.kind]
+        return TRUTH[self.kind]
 
     def severity_at(self, at_s: float) -> float:
         """How bad it is at a time: 0 before and after, growing to ``severity`` from the onset on."""

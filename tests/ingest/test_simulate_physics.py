@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from ingest.simulate.faults import EXPECTED, Fault, FaultKind
+from ingest.simulate.faults import TRUTH, Fault, FaultKind
 from ingest.simulate.heater import Effect, HotEnd
 from ingest.simulate.printer import Printer, Start
 from ingest.simulate.simulated import SimulatedPrinter
@@ -111,7 +111,7 @@ def test_a_loose_thermistor_jumps_and_an_open_one_reads_the_end_of_the_table() -
 
 
 def test_every_fault_is_expected_as_some_kind() -> None:
-    assert set(EXPECTED) == set(FaultKind)
+    assert set(TRUTH) == set(FaultKind)
 
 
 def test_how_time_is_sliced_changes_nothing() -> None:

@@ -88,7 +88,7 @@ def test_only_for_heaters_and_sensors_is_there_a_halt_to_be_ahead_of() -> None:
     faults = [
         fault("loose_thermistor", "sensor_fault", 30),
         fault("line_errors", "stall", 30),
-        fault("spaghetti", "unusual", 30),
+        fault("spaghetti", "spaghetti", 30),
     ]
     anomalies = [told(kind, 31, 36) for kind in (Kind.SENSOR_FAULT, Kind.STALL, Kind.UNUSUAL)]
     outcome = judged(faults, *anomalies, halts=(halt(76),))
@@ -105,6 +105,14 @@ def test_another_printer_another_kind_and_an_earlier_onset_find_nothing() -> Non
     assert outcome.found[0].anomaly is None
     assert outcome.found[0].delay_s is None
     assert not outcome.all_found
+
+
+def test_what_a_picture_shows_is_found_under_any_name_of_what_pictures_show() -> None:
+    fallen = fault("detachment", "detachment", 30)
+    for kind in (Kind.DETACHMENT, Kind.SPAGHETTI, Kind.UNUSUAL):
+        assert judged([fallen], told(kind, 31, 36)).all_found
+    assert not judged([fallen], told(Kind.HEATER_FAULT, 31, 36)).all_found
+    assert not judged([HEATER], told(Kind.UNUSUAL, 31, 36)).all_found
 
 
 def test_an_onset_may_lie_a_reading_before_the_fault() -> None:

@@ -3,6 +3,8 @@
 # make check   ruff, mypy strict, import-linter
 # make bench   measures; writes bench/results.json
 # make sim-sheet  draws the simulator's faults, confounders and farms: out/sim-sheet.png
+# make evaluate  measures the detector on simulated prints, which it makes first (hours; QUICK=1: a tenth of
+#                them), and on real images; writes bench/accuracy.json and out/accuracy.html
 # make surface-table  trains what docs/findings.md says of surfaces; hours, and goes on where it was stopped
 # make fuzz    looks for inputs that crash a parser (FUZZ_SECONDS=60)
 
@@ -16,7 +18,7 @@ PEERS := $(VENV)/peers/.ready
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check sim-sheet surface-table bench fuzz clean setup peers
+.PHONY: demo test check sim-sheet evaluate surface-table bench fuzz clean setup peers
 
 setup: $(READY)
 
@@ -49,6 +51,10 @@ check: $(READY)
 # Pictures of every fault and every confounder, with real frames beside where the data is there.
 sim-sheet: $(READY)
 	$(BIN)/python -m bench.sim_sheet
+
+# Goes on where it was stopped. Real images are measured where NOZZLEWATCH_DATA has them.
+evaluate: $(READY)
+	$(BIN)/python -m bench.accuracy $(if $(QUICK),--quick)
 
 # Needs the data folder with NEU (NOZZLEWATCH_DATA). Rows that are in out/surface already are kept.
 surface-table: $(READY)

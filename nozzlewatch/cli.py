@@ -18,6 +18,7 @@ from ingest.simulate.splits import Split
 from ingest.stage import FAILED, FINE, report_errors, run_stage
 from nozzlewatch import anomalies, surface
 from nozzlewatch.output import write_json
+from nozzlewatch.watching import evaluate, finetune, predict, preprocess, train, tune
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -281,3 +282,8 @@ def demo(
             lambda stop: work(printers, seconds, seed, folder, stop, json), debug=debug, quiet=not debug
         )
     )
+
+
+for _command in (preprocess.preprocess, train.train, tune.tune, finetune.finetune, predict.predict):
+    app.command()(_command)
+app.command()(evaluate.evaluate)

@@ -1,0 +1,1 @@
+"""How the detector learns: data, learners and commands of training. Nothing that serves imports it."""

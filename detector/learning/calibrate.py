@@ -1,0 +1,178 @@
+"""From logits to probabilities that mean what they say, and when to alarm; on held-out prints only.
+
+Training shows as many failing prints as sound ones, of each kind as many; on farms one in ten fails.
+A temperature takes back overconfidence (arXiv:1706.04599), a bias of the class "fine" the wrong share of
+failures; both are fitted on held-out beats that are weighed as on a farm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from detector.learning.alarms import insisting
+from detector.learning.sequences import Filed, batch_of, read_sequence
+from detector.learning.shards import ANY, UNKNOWN, PrintFacts
+from detector.learning.temporal_learner import FAILING_SHARE, mistakes_at, top
+from detector.model.kinds import FINE
+from detector.model.temporal import Judged, TemporalNetwork, Tokens
+from detector.verdict import Probabilities, calibrated
+
+AT_ONCE = 16
+STEPS = 60
+RULES: tuple[tuple[int, int], ...] = ((2, 2), (2, 3), (3, 3), (3, 4), (4, 4), (4, 6), (6, 6), (6, 8))
+"""Beats that must reach the threshold, of how many: what is tried."""
+LEVELS = np.linspace(0.02, 0.98, 97)
+NEARLY = 0.2
+"""Mistakes per 100 prints that are no reason to wait for longer."""
+
+
+class JudgedPrint(NamedTuple):
+    """What the temporal network says of a print's n beats.
+
+    ``logits`` float32 [n, classes], ``onset_s`` float32 [n]; ``labels`` [n], ``since_s`` [n], NaN before the
+    onset; ``beats`` int64 [n].
+    """
+
+    facts: PrintFacts
+    logits: npt.NDArray[np.float32]
+    onset_s: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int16]
+    since_s: npt.NDArray[np.float32]
+    beats: npt.NDArray[np.int64]
+
+
+class Calibration(NamedTuple):
+    """Logits are divided by ``temperature``, then ``fine_bias`` is added to that of the class "fine"."""
+
+    temperature: float
+    fine_bias: float
+
+    def temperatures(self, classes: int) -> tuple[float, ...]:
+        """As ``WatchAbout`` has them."""
+        return (self.temperature,) * classes
+
+    def biases(self, classes: int) -> tuple[float, ...]:
+        """As ``WatchAbout`` has them."""
+        return (self.fine_bias, *[0.0] * (classes - 1))
+
+    def probabilities(self, logits: npt.NDArray[np.float32]) -> Probabilities:
+        """[n, classes] -> [n, classes]."""
+        return calibrated(logits, self.temperatures(logits.shape[1]), self.biases(logits.shape[1]))
+
+
+class AlarmRule(NamedTuple):
+    """A failure is told when ``least`` of the last ``within`` beats reach ``threshold``."""
+
+    threshold: float
+    least: int
+    within: int
+
+
+@torch.inference_mode()
+def judged(
+    network: TemporalNetwork,
+    prints: Sequence[Filed],
+    *,
+    blind: bool = False,
+    deaf: bool = False,
+    alone: bool = False,
+) -> list[JudgedPrint]:
+    """What the network says of prints, in their order; ``blind``: without frames, ``deaf``:
+    without telemetry, ``alone``: each beat without any past."""
+    network.eval()
+    found = []
+    for begin in range(0, len(prints), AT_ONCE):
+        read = [read_sequence(filed) for filed in prints[begin : begin + AT_ONCE]]
+        tokens = batch_of(read).tokens
+        tokens = tokens.without_frames() if blind else tokens
+        tokens = tokens.without_sensors() if deaf else tokens
+        said = _each_alone(network, tokens) if alone else network(tokens)
+        for row, each in enumerate(read):
+            at = torch.from_numpy(each.beats - each.beats[0])
+            found.append(
+                JudgedPrint(
+                    each.facts,
+                    said.logits[row, at].numpy(),
+                    said.onset_s()[row, at].numpy(),
+                    each.labels,
+                    each.since_s,
+                    each.beats,
+                )
+            )
+    return found
+
+
+def _each_alone(network: TemporalNetwork, tokens: Tokens) -> Judged:
+    """Each beat as a print of its own."""
+    size = tokens.there.shape
+    said: Judged = network(Tokens(*(each.flatten(0, 1)[:, None] for each in tokens)))
+    return Judged(*(torch.unflatten(each[:, 0], 0, size) for each in said))
+
+
+def fit_calibration(prints: Sequence[JudgedPrint]) -> Calibration:
+    """Temperature and bias by L-BFGS on cross-entropy; sound prints weigh 90 % together."""
+    fails = np.array([one.facts.kind is not None for one in prints])
+    share = np.where(fails, FAILING_SHARE / max(fails.sum(), 1), (1 - FAILING_SHARE) / max((~fails).sum(), 1))
+    logits = torch.from_numpy(np.concatenate([one.logits for one in prints]))
+    labels = torch.from_numpy(np.concatenate([one.labels for one in prints]).astype(np.int64))
+    weights = torch.from_numpy(
+        np.concatenate(
+            [np.full(len(one.labels), s / len(one.labels)) for one, s in zip(prints, share, strict=True)]
+        )
+    ).float()
+    known = (labels != UNKNOWN) & (labels != ANY)
+    wide, bias = _fitted(logits[known], labels[known], weights[known])
+    return Calibration(float(wide), float(bias))
+
+
+def _fitted(logits: Tensor, labels: Tensor, weights: Tensor) -> tuple[float, float]:
+    wide, bias = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([wide, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    lift = nn.functional.one_hot(torch.tensor([FINE]), logits.shape[1]).float()
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        each = nn.functional.cross_entropy(logits / wide.exp() + bias * lift, labels, reduction="none")
+        total = (each * weights).sum() / weights.sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return float(wide.exp().detach()), float(bias.detach())
+
+
+def choose_rule(prints: Sequence[JudgedPrint], calibration: Calibration) -> AlarmRule:
+    """The rule that makes the fewest mistakes per 100 prints; of nearly equal ones the quickest.
+
+    Of equally good thresholds it takes the middle one of the widest stretch: the least luck is in it.
+    """
+    scores = [1 - calibration.probabilities(one.logits)[:, FINE] for one in prints]
+    tried = [(least, within, _mistakes(prints, scores, least, within)) for least, within in RULES]
+    fewest = min(float(each.min()) for _, _, each in tried)
+    least, within, mistakes = next(one for one in tried if one[2].min() <= fewest + NEARLY)
+    return AlarmRule(float(LEVELS[_middle(mistakes <= mistakes.min() + 1e-9)]), least, within)
+
+
+def _mistakes(
+    prints: Sequence[JudgedPrint], scores: Sequence[npt.NDArray[np.float64]], least: int, within: int
+) -> npt.NDArray[np.float64]:
+    """Mistakes per 100 prints at each of LEVELS."""
+    held = [insisting(score, least, within) for score in scores]
+    begun = [~np.isnan(one.since_s) for one in prints]
+    before = np.array([top(score[~on]) for score, on in zip(held, begun, strict=True)])
+    after = np.array([top(score[on]) for score, on in zip(held, begun, strict=True)])
+    return mistakes_at(np.array([on.any() for on in begun]), before, after, LEVELS)
+
+
+def _middle(good: npt.NDArray[np.bool_]) -> int:
+    """The middle of the longest stretch of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(np.int8), [0]])))
+    begins, ends = edges[::2], edges[1::2]
+    longest = int(np.argmax(ends - begins))
+    return int((begins[longest] + ends[longest] - 1) // 2)

@@ -1,0 +1,160 @@
+"""The detector measured on real images: by frame, and series of frames by event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from detector.alarms import BeatSeries, alarms_of
+from detector.anomaly import State
+from detector.learning.frame_learner import to_grey
+from detector.learning.image_figures import image_figures
+from detector.learning.image_parts import learn_and_held_out
+from detector.learning.methods import of_model
+from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
+from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing
+from detector.model.temporal import Judged, Tokens
+from detector.model.watch_model import WatchModel
+from features.beats import BEAT_WINDOWS
+from features.channels import SENSOR_DIM
+from features.picture import Picture
+from ingest.errors import UsageError
+from ingest.records import NS_PER_S
+
+SEQUENCES = ("emptydeck", "hiltes", "mysticaldawn_fixedcam")
+"""Sources whose images are series of frames of one camera."""
+SEED = 0
+"""Of the part of ``train`` that choices are made on: what ``nozzlewatch train`` holds out by itself."""
+SURE = 1e-6
+"""What a cell of the failure map is told at least and less than 1 by: it is kept in 255 steps."""
+
+
+def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[str, Any]:
+    """Measure on real images of the split ``eval``; the threshold is chosen on held-out ones of ``train``.
+
+    As ``image_figures``, with ``threshold`` (of a picture's logit) and ``sequences`` (``sequence_figures``).
+    Raises UsageError where the manifest holds nothing to measure or to choose on.
+    """
+    images = read_images(data)
+    judge = FrameJudge(model.frame, threads)
+    threshold = _threshold(judge, to_ship(images))
+    shown = of_split(images, Split.EVAL)
+    if not shown:
+        raise UsageError(f"{data}: found no real image of the split eval, expected some to measure on")
+    seen = _seen(judge, shown)
+    probability = np.clip(seen.where.astype(np.float64) / 255, SURE, 1 - SURE)
+    maps = np.log(probability / (1 - probability))
+    figures = image_figures(shown, seen.failing.astype(np.float64), threshold, maps=maps)
+    return figures | {"threshold": threshold, "sequences": sequence_figures(model, shown, seen)}
+
+
+def sequence_figures(model: WatchModel, images: Sequence[RealImage], seen: SeenFrames) -> dict[str, Any]:
+    """Series of real frames through the temporal network without telemetry, a frame a beat: which are told.
+
+    ``series``: by source and print, its ``frames``, the ``onset`` and the first ``alarm`` (frames from 1 on,
+    None for never), whether it was ``found`` at or after the onset, and the ``false_alarms`` before. The
+    rest counts series that fail, those found, those that never fail, and those of all with a false alarm.
+    """
+    rows: dict[str, list[int]] = {}
+    for at, image in enumerate(images):
+        if image.print_id and image.frame is not None and image.source in SEQUENCES:
+            rows.setdefault(f"{image.source}/{image.print_id}", []).append(at)
+    series = {name: _one_series(model, images, seen, at) for name, at in rows.items()}
+    failing = [one for one in series.values() if one["onset"] is not None]
+    return {
+        "series": series,
+        "failing": len(failing),
+        "found": sum(one["found"] for one in failing),
+        "normal": len(series) - len(failing),
+        "falsely_alarmed": sum(one["false_alarms"] > 0 for one in series.values()),
+    }
+
+
+def _one_series(
+    model: WatchModel, images: Sequence[RealImage], seen: SeenFrames, rows: Sequence[int]
+) -> dict[str, Any]:
+    ordered = sorted(rows, key=lambda at: images[at].frame or 0)
+    alarms = _alarms(model, seen.embeddings[ordered])
+    onset = next((number for number, at in enumerate(ordered, 1) if images[at].failing), None)
+    return {
+        "frames": len(ordered),
+        "onset": onset,
+        "alarm": alarms[0] if alarms else None,
+        "found": onset is not None and any(alarm >= onset for alarm in alarms),
+        "false_alarms": sum(onset is None or alarm < onset for alarm in alarms),
+    }
+
+
+def _alarms(model: WatchModel, embeddings: npt.NDArray[np.float16]) -> list[int]:
+    """At which frames an alarm opens, from 1 on."""
+    calibration, limits = of_model(model)
+    judged = _judged(model, embeddings)
+    probabilities = calibration.probabilities(judged.logits[0].numpy())
+    series = BeatSeries(np.arange(len(embeddings)), probabilities, judged.onset_s()[0].numpy())
+    beat_ns = BEAT_WINDOWS * NS_PER_S
+    said = alarms_of(series, limits)
+    return [one.detected_ns // beat_ns for one in said if one.state is State.OPENED]
+
+
+@torch.inference_mode()
+def _judged(model: WatchModel, embeddings: npt.NDArray[np.float16]) -> Judged:
+    count = len(embeddings)
+    every = torch.ones((1, count), dtype=torch.bool)
+    judged: Judged = model.temporal(
+        Tokens(
+            embeddings=torch.from_numpy(embeddings.astype(np.float32))[None],
+            seen=every,
+            sensors=torch.zeros((1, count, SENSOR_DIM)),
+            known=torch.zeros((1, count, SENSOR_DIM), dtype=torch.bool),
+            heard=~every,
+            there=every,
+        )
+    )
+    return judged
+
+
+def frame_scores(
+    judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False
+) -> npt.NDArray[np.float64]:
+    """The frame network's logit of each image, [n]; ``grey``: of pictures that have lost their colours."""
+    return _seen(judge, images, grey=grey).failing.astype(np.float64)
+
+
+def _seen(judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False) -> SeenFrames:
+    """What is seen in the images, some of them read at a time."""
+    parts = []
+    for at in range(0, len(images), AT_ONCE):
+        shown = list(pictures(images[at : at + AT_ONCE]))
+        parts.append(judge.judge([_grey(each) for each in shown] if grey else shown))
+    return SeenFrames(*(np.concatenate(each) for each in zip(*parts or [nothing(0)], strict=True)))
+
+
+def _grey(picture: Picture) -> Picture:
+    """As the frame network learns from grey pictures."""
+    planes = to_grey(torch.from_numpy(picture).permute(2, 0, 1)[None].float())
+    return np.ascontiguousarray(planes[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
+
+
+def _threshold(judge: FrameJudge, images: Sequence[RealImage]) -> float:
+    """The score from which on as many failing images as can be are called so and as few normal ones, on the
+    held-out part of the sources with both labels."""
+    held_out = [images[int(at)] for at in learn_and_held_out(images, SEED).held_out] if images else []
+    chosen_on = [image for image in held_out if _has_both_labels(held_out, image.source)]
+    if not chosen_on:
+        raise UsageError(
+            "found no real source of the split train with both labels, expected one to choose a threshold on"
+        )
+    scores = frame_scores(judge, chosen_on)
+    failing = np.array([image.failing for image in chosen_on])
+    levels = np.unique(scores)
+    right = [(scores[failing] >= level).mean() + (scores[~failing] < level).mean() for level in levels]
+    return float(levels[int(np.argmax(right))])
+
+
+def _has_both_labels(images: Sequence[RealImage], source: str) -> bool:
+    return len({image.failing for image in images if image.source == source}) > 1

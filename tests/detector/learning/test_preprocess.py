@@ -1,0 +1,129 @@
+"""Recordings become prints by the code that serves; what is broken is passed over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.anomaly import Kind
+from detector.learning.preprocess import (
+    Preprocessed,
+    Stopped,
+    captured,
+    label_at,
+    missing_in,
+    preprocess,
+    recordings_in,
+    shard_of,
+)
+from detector.learning.shards import BEAT_S, UNKNOWN, Shard, read_shard
+from detector.model.kinds import FINE, KINDS
+from features.beats import beat_of, closes_beat
+from features.channels import sensor_token
+from features.frame import decode_frame
+from features.sequence import History
+from ingest.errors import UsageError
+from ingest.recordings.format import Truth
+from ingest.records import NS_PER_S
+from ingest.simulate.produce import Wanted, produce
+from ingest.simulate.splits import Split
+
+MINUTES = 0.6
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A print that fails, and the same without its failure."""
+    folder = tmp_path_factory.mktemp("recordings")
+    wanted = Wanted(
+        prints=1, seed=5, split=Split.TRAIN, folder=folder, minutes=MINUTES, size=(160, 120), failing=1.0,
+        kinds=("heater_fault",), pairs=True,
+    )  # fmt: skip
+    produce(wanted, 1, lambda made: None, lambda: False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shards(recordings: Path) -> dict[str, Shard]:
+    return {path.stem: shard_of(path) for path in recordings_in([recordings])}
+
+
+def test_a_print_is_cut_into_beats_with_its_truth(shards: dict[str, Shard]) -> None:
+    failing, spared = shards["train-5-00000"], shards["train-5-00000-spared"]
+    assert (failing.facts.kind, spared.facts.kind) == (Kind.HEATER_FAULT, None)
+    assert spared.facts.spared
+    assert failing.facts.simulator
+    assert failing.facts.onset_s is not None
+    whole = 60 * MINUTES / BEAT_S
+    assert whole - 2 <= len(failing.beats) <= whole + 1
+    assert (np.diff(failing.beats) == 1).all()
+    fails = failing.labels == 1 + KINDS.index(Kind.HEATER_FAULT)
+    np.testing.assert_array_equal(fails, ~np.isnan(failing.since_s()) & (failing.labels != UNKNOWN))
+    assert set(spared.labels.tolist()) == {FINE}
+
+
+def test_tokens_and_pictures_are_those_that_the_detector_sees(
+    recordings: Path, shards: dict[str, Shard]
+) -> None:
+    """Of a beat in the middle, by its windows themselves."""
+    shard = shards["train-5-00000"]
+    history, row = History(120), len(shard.beats) // 2
+    for window, _ in captured(recordings / "train-5-00000.mcap"):
+        history.push(window)
+        if closes_beat(window) and beat_of(window) == shard.beats[row]:
+            token = sensor_token(history)
+            break
+    np.testing.assert_array_equal(shard.sensors[row], token.values.astype(np.float16))
+    np.testing.assert_array_equal(shard.known[row], token.known)
+    assert shard.heard.all()
+    assert shard.clear.any()
+    for at in range(len(shard.beats)):
+        assert bool(shard.jpeg(at)) == shard.clear[at]
+    assert decode_frame(shard.jpeg(int(np.flatnonzero(shard.clear)[0]))) is not None
+
+
+def test_what_is_there_stays_and_what_is_broken_is_passed_over(recordings: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mcap"
+    broken.write_bytes((recordings / "train-5-00000.mcap").read_bytes()[:64])
+    asked, out = [broken, *recordings_in([recordings])], tmp_path / "out"
+    told: list[Preprocessed] = []
+    preprocess(asked, out, 2, told.append)
+    assert {one.recording.stem: bool(one.trouble) for one in told} == {
+        "broken": True,
+        "train-5-00000": False,
+        "train-5-00000-spared": False,
+    }
+    assert missing_in(out, asked) == [broken]
+    assert len(read_shard(out / "train-5-00000.beats").beats)
+    before = (out / "train-5-00000.beats").stat().st_mtime_ns
+    preprocess(asked[1:], out, 1, told.append)
+    assert len(told) == 3
+    assert (out / "train-5-00000.beats").stat().st_mtime_ns == before
+
+
+def test_it_ends_when_it_is_told_to(recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="run the same again to go on"):
+        preprocess(recordings_in([recordings]), tmp_path, 1, is_stopped=lambda: True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sources_are_recordings_or_folders_of_them(recordings: Path, tmp_path: Path) -> None:
+    one = recordings / "train-5-00000.mcap"
+    assert recordings_in([one]) == [one]
+    assert len(recordings_in([recordings])) == 2
+    with pytest.raises(UsageError, match=r"found train-5-00000.mcap twice"):
+        recordings_in([recordings, one])
+    with pytest.raises(UsageError, match=r"found no \*.mcap, expected recordings"):
+        recordings_in([tmp_path])
+
+
+def test_a_beat_is_fine_before_a_failure_and_unknown_after_it_or_a_halt() -> None:
+    truths = [Truth(kind="stall", from_ns=10 * NS_PER_S, to_ns=20 * NS_PER_S)]
+    labels = [label_at(truths, at_s * NS_PER_S, None) for at_s in (5, 10, 20, 25)]
+    stall = 1 + KINDS.index(Kind.STALL)
+    assert labels == [FINE, stall, stall, UNKNOWN]
+    assert label_at([], 5 * NS_PER_S, 3 * NS_PER_S) == UNKNOWN
+    blind = [Truth(kind="camera_fault", from_ns=0, to_ns=20 * NS_PER_S)]
+    assert label_at(blind, 5 * NS_PER_S, None) == FINE

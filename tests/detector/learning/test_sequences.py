@@ -1,0 +1,80 @@
+"""Prints become tokens at their own beats, weighed by what can be known, with senses away as on farms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+
+from detector.anomaly import Kind
+from detector.learning.seen import nothing, write_seen
+from detector.learning.sequences import (
+    DOUBT_S,
+    LATEST_BEGIN,
+    SURE_S,
+    Filed,
+    batch_of,
+    read_sequence,
+    staged,
+    weights_of,
+    with_gaps,
+)
+from detector.learning.shards import UNKNOWN
+from detector.model.frame_network import EMBEDDING_DIM
+from tests.detector.learning.tiny_model import unseen
+from tests.detector.learning.tiny_prints import BEATS, ONSET, tiny, write_prints
+
+
+def test_prints_lie_side_by_side_each_at_its_own_beats() -> None:
+    long, short = unseen(tiny("long", Kind.STALL)), unseen(tiny("short", beats=4))
+    holed = short._replace(
+        **{name: getattr(short, name)[[0, 3]] for name in short._fields if name != "facts"}
+    )
+    batch = batch_of([long, holed])
+    assert batch.tokens.embeddings.shape == (2, BEATS, EMBEDDING_DIM)
+    assert batch.tokens.there.sum(1).tolist() == [BEATS, 2]
+    assert batch.tokens.there[1, :4].tolist() == [True, False, False, True]
+    assert batch.labels[1, 1:3].tolist() == [UNKNOWN, UNKNOWN]
+    assert torch.equal(batch.tokens.sensors[1, 3], torch.from_numpy(short.sensors[3]).float())
+    assert batch.weights[1, 4:].sum() == 0
+    assert batch.since_s[0, :ONSET].isnan().all()
+    assert batch.since_s[0, ONSET] == 2.5
+
+
+def test_what_only_pictures_show_counts_little_at_first() -> None:
+    since_s = np.array([np.nan, DOUBT_S, SURE_S, 1000.0], np.float32)
+    facts = replace(tiny("one", Kind.SPAGHETTI).facts, growth_s=100.0)
+    assert weights_of(facts, since_s)[:2].tolist() == [1, 0]
+    assert 0 < weights_of(facts, since_s)[2] < weights_of(facts, since_s)[3] == 1
+    assert weights_of(tiny("one", Kind.STALL).facts, since_s).tolist() == [1, 1, 1, 1]
+
+
+def test_senses_are_away_for_some_prints_and_stretches() -> None:
+    rng, print_ = np.random.default_rng(0), unseen(tiny("one", Kind.BLOB))
+    shown = [with_gaps(print_, rng) for _ in range(400)]
+    blind = np.mean([not one.seen.any() for one in shown])
+    deaf = np.mean([not one.heard.any() for one in shown])
+    assert 0.06 < blind < 0.2
+    assert 0.06 < deaf < 0.2
+    assert min(len(one.beats) for one in shown) >= BEATS - LATEST_BEGIN * BEATS - 1
+    assert not any((~one.seen & ~one.heard).all() for one in shown)
+    assert print_.seen.all()  # what is kept stays whole
+
+
+def test_a_staged_print_has_a_picture_in_every_beat() -> None:
+    pictures = np.ones((BEATS, EMBEDDING_DIM), np.float16)
+    found = staged(unseen(tiny("one", blind=True)), pictures)
+    assert found.seen.all()
+    assert found.facts.name == "one-staged"
+    assert (found.embeddings == 1).all()
+
+
+def test_a_print_is_read_from_its_files(tmp_path: Path) -> None:
+    path = write_prints(tmp_path, [tiny("one", Kind.BLOB)])[0]
+    write_seen(tmp_path / "one.seen", nothing(BEATS))
+    found, expected = read_sequence(Filed(path, tmp_path / "one.seen")), unseen(tiny("one", Kind.BLOB))
+    assert found.facts == expected.facts
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    assert len(found.part(2, 5).beats) == 3

@@ -17,7 +17,7 @@ from detector.evaluation.outcome import PrintOutcome
 from detector.learning.alarms import Watched, outcome
 from detector.learning.calibrate import Calibration, JudgedPrint
 from detector.learning.sequences import Batch, TokenSequence, batch_of, with_gaps
-from detector.learning.temporal_learner import FAILING_SHARE, loss_of
+from detector.learning.temporal_learner import FAILING_SHARE, loss_of, weighed
 from detector.model.temporal import Judged, TemporalNetwork
 from detector.training.learner import Loss
 from detector.verdict import Limits
@@ -98,7 +98,7 @@ class FinetuneLearner:
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
         judged: Judged = self.network(batch.tokens)
-        return Loss(loss_of(judged, batch), len(batch.labels))
+        return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:
         """``own`` and ``replayed`` mistakes per 100 prints, both losses, and the ``goal`` of them all."""

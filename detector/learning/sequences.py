@@ -30,6 +30,10 @@ DOUBT_S, SURE_S, SURE_GROWTH = 8.0, 40.0, 0.3
 share of its growth on: before, nothing may be seen of it."""
 
 
+FAILING_BEATS, SHARES = 40.0, (0.3, 6.0)
+"""Weight of a print's failing beats together, and the bounds of the factor that this takes."""
+
+
 class TokenSequence(NamedTuple):
     """A print of n beats as the temporal network is shown it, and what it should say.
 
@@ -94,12 +98,19 @@ def read_sequence(filed: Filed) -> TokenSequence:
 
 
 def weights_of(facts: PrintFacts, since_s: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """How much each beat counts: of a failure that only a picture shows little at first, nothing at once."""
-    if facts.kind not in VISUAL:
-        return np.ones(len(since_s), np.float32)
-    sure_s = SURE_S + SURE_GROWTH * facts.growth_s
-    grown = np.clip((np.nan_to_num(since_s, nan=np.inf) - DOUBT_S) / (sure_s - DOUBT_S), 0, 1)
-    return np.where(np.isnan(since_s), 1, grown).astype(np.float32)
+    """How much each beat counts.
+
+    Of a failure that only a picture shows little at first, nothing at once. And all failing beats of a print
+    together count as ``FAILING_BEATS``: a heater's fault is over with the firmware's halt after some beats,
+    where spaghetti goes on for a hundred.
+    """
+    failing = ~np.isnan(since_s)
+    grown = np.ones(len(since_s))
+    if facts.kind in VISUAL:
+        sure_s = SURE_S + SURE_GROWTH * facts.growth_s
+        grown = np.clip((np.nan_to_num(since_s, nan=np.inf) - DOUBT_S) / (sure_s - DOUBT_S), 0, 1)
+    share = np.clip(FAILING_BEATS / max(float(grown[failing].sum()), 1.0), *SHARES)
+    return np.where(failing, grown * share, 1).astype(np.float32)
 
 
 def with_gaps(print_: TokenSequence, rng: np.random.Generator) -> TokenSequence:

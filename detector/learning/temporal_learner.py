@@ -19,7 +19,9 @@ from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
 from ingest.errors import UsageError
 
-ONSET_WEIGHT = 0.3
+ONSET_WEIGHT = 0.5
+LEAST_WEIGHT = 1e-6
+"""Of a batch in which no beat has a class."""
 VALIDATED_AT_ONCE = 16
 HELD_BEATS = 3
 """A print's score is the highest that so many beats in a row reach: one odd beat is no alarm."""
@@ -74,7 +76,7 @@ class TemporalLearner:
         """As ``Learner.loss``."""
         batch = on(batch, self._place.device)
         judged: Judged = self.network(self._sensed(batch.tokens))
-        return Loss(loss_of(judged, batch), len(batch.labels))
+        return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:
         """``mistakes`` per 100 prints at the best threshold, ``auc`` by print, ``loss``, ``onset_s``: median
@@ -130,18 +132,24 @@ class Scored(NamedTuple):
 
 
 def loss_of(judged: Judged, batch: Batch) -> Tensor:
-    """Weighted cross-entropy of the beats with a class, and the onset's distance of those that fail."""
+    """Weighted cross-entropy of the beats with a class, and the onset's distance of those that fail.
+
+    It is a mean over the weights of the beats with a class (``weighed``).
+    """
     logits, labels = judged.logits.float().flatten(0, 1), batch.labels.flatten()
     each = nn.functional.cross_entropy(logits, labels.clamp(FINE), reduction="none")
     some = logits.logsumexp(1) - logits[:, FINE + 1 :].logsumexp(1)  # of all failures together
     each = torch.where(labels == ANY, some, each)
-    weights = batch.weights.flatten() * (labels != UNKNOWN)
-    kinds = (each * weights).sum() / weights.sum().clamp(min=1e-6)
     failing = ((labels > FINE) | (labels == ANY)) & ~batch.since_s.flatten().isnan()
     aim = torch.log1p(torch.where(failing, batch.since_s.flatten(), 0.0))
     off = nn.functional.smooth_l1_loss(judged.onset_log_s.float().flatten(), aim, reduction="none")
-    dated = weights * failing
-    return kinds + ONSET_WEIGHT * (off * dated).sum() / dated.sum().clamp(min=1e-6)
+    weights = batch.weights.flatten() * (labels != UNKNOWN)
+    return ((each + ONSET_WEIGHT * off * failing) * weights).sum() / weighed(batch)
+
+
+def weighed(batch: Batch) -> float:
+    """The weights of the beats with a class together: what a batch counts beside another one."""
+    return max(float((batch.weights * (batch.labels != UNKNOWN)).sum()), LEAST_WEIGHT)
 
 
 def scores_of(judged: Judged, batch: Batch) -> Iterator[Scored]:

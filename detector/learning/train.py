@@ -23,8 +23,10 @@ from typing import TypeVar
 
 import msgspec
 import torch
+from msgspec.structs import replace
 from torch import nn
 
+from detector.learning.beat_learner import BeatLearner
 from detector.learning.calibrate import AlarmRule, Calibration, choose_rule, fit_calibration, judged
 from detector.learning.frame_learner import FrameLearner
 from detector.learning.paired import PairedPrints
@@ -62,7 +64,7 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     of weights and caches; ``data``: real pictures, None to do without; ``trunk``: SqueezeNet's weights to
     begin with, None for random ones; ``pairs_an_epoch`` moments are shown to the frame network an epoch, each
     with its twin and, where there are real pictures, one of these; ``validated`` held-out moments choose its
-    best epoch.
+    best epoch. ``beat_epochs``: the temporal network learns to read single beats first.
     """
 
     prints: tuple[Path, ...]
@@ -76,6 +78,7 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     pairs_an_epoch: int = 3600
     pictures_a_batch: int = 48
     validated: int = 320
+    beat_epochs: int = 90
     temporal: Recipe = Recipe(epochs=16, rate=1e-3, warmup_steps=100)
     shape: TemporalShape = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM)
     prints_a_batch: int = 12
@@ -177,12 +180,20 @@ def learn_temporal(
     if (figures := _restored(network, file)) is not None:
         return network, figures
     network.to(place.device)
+    with tracking(asked.tracked_in, EXPERIMENT, "beats", place) as tracker:
+        beats = BeatLearner(network, prints, held_out, place, seed=asked.temporal.seed)
+        recipe = replace(asked.temporal, epochs=asked.beat_epochs)
+        if fit(beats, _options(asked, recipe, "beats"), place, tracker, stop=stop).ended == "asked to stop":
+            return None, {}
     learner = TemporalLearner(
         network, prints, held_out, place, batch_size=asked.prints_a_batch, seed=asked.temporal.seed
     )
     with tracking(asked.tracked_in, EXPERIMENT, "temporal", place) as tracker:
         fitted = fit(learner, _options(asked, asked.temporal, "temporal"), place, tracker, stop=stop)
-    return _kept(network.to("cpu"), file, fitted, place)
+    kept = _kept(network.to("cpu"), file, fitted, place)
+    if kept[0] is not None and place.leads:
+        (asked.out / "beats.training").unlink(missing_ok=True)
+    return kept
 
 
 def finished(

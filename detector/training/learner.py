@@ -17,10 +17,11 @@ class NotFinite(NozzlewatchError):
 
 
 class Loss(NamedTuple):
-    """A batch's loss: a scalar to differentiate, the mean over ``samples`` samples (at least one)."""
+    """A batch's loss: a scalar to differentiate, the mean over ``samples`` samples, or over weights that are
+    ``samples`` together (above 0)."""
 
     mean: Tensor
-    samples: int
+    samples: float
 
 
 class Learner(Protocol[Batch]):

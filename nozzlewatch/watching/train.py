@@ -45,6 +45,9 @@ def train(
         int, typer.Option(min=1, help="moments with a failure that it is shown an epoch, with their twins")
     ] = 3600,
     pictures_at_once: Annotated[int, typer.Option("--pictures-at-once", min=3, help="of all processes")] = 48,
+    beat_epochs: Annotated[
+        int, typer.Option("--beat-epochs", min=1, help="of single beats, before whole prints; seconds each")
+    ] = 90,
     epochs: Annotated[int, typer.Option(min=1, help="of the temporal network")] = 16,
     rate: Annotated[float, typer.Option(help="its learning rate")] = 1e-3,
     batch_size: Annotated[
@@ -88,7 +91,8 @@ def train(
             prints=tuple(prints), held_out=tuple(held_out), out=output, data=of.data_of(data_dir),
             trunk=None if backbone == "shufflenet" and trunk is None else trunk_of(trunk), backbone=backbone,
             frames=recipe(frame_epochs, frame_rate), pairs_an_epoch=pairs,
-            pictures_a_batch=pictures_at_once, pictures=tuple(pictures or ()), temporal=recipe(epochs, rate),
+            pictures_a_batch=pictures_at_once, pictures=tuple(pictures or ()),
+            beat_epochs=beat_epochs, temporal=recipe(epochs, rate),
             shape=TemporalShape(
                 embedding=usual.shape.embedding, sensors=usual.shape.sensors, width=width, heads=heads,
                 layers=layers, band=band, dropout=dropout,

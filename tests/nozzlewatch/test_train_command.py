@@ -47,7 +47,20 @@ def run(command: str, prints: Path, *arguments: object) -> Result:
 
 def test_flags_shape_the_network(prints: Path) -> None:
     shape = ["--width", 24, "--heads", 3, "--layers", 1, "--band", 9, "--dropout", 0.2]
-    told = run("train", prints, "--epochs", 1, "--rate", 2e-3, *shape, "--full-precision", "--json", "-")
+    told = run(
+        "train",
+        prints,
+        "--epochs",
+        1,
+        "--beat-epochs",
+        2,
+        "--rate",
+        2e-3,
+        *shape,
+        "--full-precision",
+        "--json",
+        "-",
+    )
     assert told.exit_code == 0, told.output
     found = json.loads(told.stdout)
     assert (found["prints"], found["held_out"]) == (3, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from detector.anomaly import Kind
 from detector.learning.seen import nothing, write_seen
 from detector.learning.sequences import (
     DOUBT_S,
+    FAILING_BEATS,
     LATEST_BEGIN,
     SURE_S,
     Filed,
@@ -47,8 +49,18 @@ def test_what_only_pictures_show_counts_little_at_first() -> None:
     since_s = np.array([np.nan, DOUBT_S, SURE_S, 1000.0], np.float32)
     facts = replace(tiny("one", Kind.SPAGHETTI).facts, growth_s=100.0)
     assert weights_of(facts, since_s)[:2].tolist() == [1, 0]
-    assert 0 < weights_of(facts, since_s)[2] < weights_of(facts, since_s)[3] == 1
-    assert weights_of(tiny("one", Kind.STALL).facts, since_s).tolist() == [1, 1, 1, 1]
+    assert 0 < weights_of(facts, since_s)[2] < weights_of(facts, since_s)[3]
+    stall = weights_of(tiny("one", Kind.STALL).facts, since_s)
+    assert stall[1] == stall[2] == stall[3] > 0
+
+
+def test_the_failing_beats_of_a_print_count_alike_however_many_there_are() -> None:
+    facts = tiny("one", Kind.HEATER_FAULT).facts
+    short, long = (np.array([np.nan] * 50 + [5.0 * n for n in range(many)], np.float32) for many in (10, 80))
+    for since_s in (short, long):
+        weights = weights_of(facts, since_s)
+        assert weights[50:].sum() == pytest.approx(FAILING_BEATS)
+        assert (weights[:50] == 1).all()
 
 
 def test_senses_are_away_for_some_prints_and_stretches() -> None:

@@ -44,6 +44,7 @@ def prints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(prints: Path, out: Path) -> DetectorTraining:
     recipe = Recipe(epochs=1, rate=1e-3)
     return DetectorTraining(
+        beat_epochs=2,
         prints=(prints / "learn",), held_out=(prints / "held",), out=out, backbone="squeezenet",
         frames=recipe, pairs_an_epoch=2, pictures_a_batch=4, validated=2, temporal=recipe, shape=SHAPE,
         prints_a_batch=2, quiet=True,

@@ -15,7 +15,7 @@ from detector.frames import FrameLoader
 from detector.inspection import open_inspector
 from detector.judge import Judge
 from detector.model.build import VERSION, build_encoder
-from detector.model.watch_model import WatchModel, default_watch_model, load_watch_model
+from detector.model.watch_model import DEFAULT, WatchModel, default_watch_model, load_watch_model
 from detector.network import Watcher
 from detector.settings import NO_MODEL, DetectorSettings, load_settings
 from detector.watch import Watch
@@ -50,14 +50,20 @@ def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[in
 
 
 def watch_model(settings: DetectorSettings) -> WatchModel | None:
-    """The network that the farm file asks for, or the one that comes along; None for none.
+    """The network that the farm file asks for, None for none.
 
-    Raises UsageError for a file that is no such network.
+    Raises UsageError for a file that is no such network, and where none comes along.
     """
     if settings.table.model == NO_MODEL:
         return None
-    path = settings.watch_model
-    return default_watch_model() if path is None else load_watch_model(path)
+    if settings.watch_model is not None:
+        return load_watch_model(settings.watch_model)
+    shipped = default_watch_model()
+    if shipped is None:
+        raise UsageError(
+            f"detector.model: found no {DEFAULT}, expected it to come along: install anew, or name a file"
+        )
+    return shipped
 
 
 def _watch(

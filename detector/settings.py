@@ -24,7 +24,9 @@ SURFACE_KEY = "nozzlewatch.surface"
 
 WATCH_KEY = "nozzlewatch.watch"
 """As ``detector.model.watch_model`` writes it, likewise."""
-NO_MODEL = "none"
+NO_MODEL, SHIPPED_MODEL = "none", "shipped"
+"""Rules and novelty alone, which is what a farm gets unasked; and the network that comes along. It makes
+more mistakes than rules alone over whole simulated prints (docs/findings.md), so it is to be asked for."""
 
 
 class Reaction(StrEnum):
@@ -41,7 +43,7 @@ class DetectorTable(Struct, frozen=True):
     # More than one thread pays off only for many printers on many idle cores: the batches are small, and
     # on busy cores the threads of one batch wait for each other.
     threads: Annotated[int, Meta(ge=1, le=256, description="a whole number from 1 to 256")] = 1
-    model: str = ""  # a file relative to the farm file; "" is the one that comes along, "none" rules alone
+    model: str = NO_MODEL  # "none", "shipped", or a file relative to the farm file
 
 
 class SurfaceTable(Struct, frozen=True):
@@ -76,7 +78,7 @@ class DetectorSettings(Struct, frozen=True):
     @property
     def watch_model(self) -> Path | None:
         """The file of the network that is asked for; None for the one that comes along, or for none."""
-        named = self.table.model not in ("", NO_MODEL)
+        named = self.table.model not in (NO_MODEL, SHIPPED_MODEL)
         return self.farm.path.parent.resolve() / self.table.model if named else None
 
     def policies(self, *, with_network: bool = False) -> dict[Kind, KindPolicy]:
@@ -133,7 +135,9 @@ def _check_watch_model(settings: DetectorSettings, where: str, mistakes: list[st
     except (SafetensorError, OSError) as error:
         wrong = f"no network ({error})" if path.is_file() else "no such file"
     if wrong:
-        expected = f'a file of `nozzlewatch train`, "{NO_MODEL}", or nothing for the one that comes along'
+        expected = (
+            f'a file of `nozzlewatch train`, "{SHIPPED_MODEL}" for the one that comes along, or "{NO_MODEL}"'
+        )
         mistakes.append(f"{where}: detector.model: found {path}: {wrong}, expected {expected}")
 
 

@@ -145,6 +145,7 @@ class Embed(nn.Module):
         self.sensor = nn.Sequential(
             nn.Linear(2 * shape.sensors, shape.width), nn.GELU(), nn.Linear(shape.width, shape.width)
         )
+        self.dropout = nn.Dropout(shape.dropout)  # of what is seen: the numbers of one print are much alike
         self.missing = nn.Parameter(TOKEN_SPREAD * torch.randn(SENSES, shape.width))
         self.sense = nn.Parameter(TOKEN_SPREAD * torch.randn(SENSES, shape.width))
 
@@ -152,7 +153,8 @@ class Embed(nn.Module):
         seen, heard = ((each & tokens.there)[..., None] for each in (tokens.seen, tokens.heard))
         known = tokens.known & heard
         measured = tokens.sensors.float().where(known, 0)
-        frames = self.frame(tokens.embeddings.float().where(seen, 0)).where(seen, self.missing[0])
+        embeddings = self.dropout(tokens.embeddings.float().where(seen, 0))
+        frames = self.frame(embeddings).where(seen, self.missing[0])
         sensors = self.sensor(torch.cat([measured, known.float()], -1)).where(heard, self.missing[1])
         return (torch.stack([frames, sensors], 2) + self.sense).flatten(1, 2)
 

@@ -18,7 +18,7 @@ from detector.settings import SURFACE_KEY, WATCH_KEY, DetectorTable, SurfaceTabl
 from detector.surface import model_file
 from detector.surface.networks import build
 from features.picture import View
-from ingest.errors import FarmFileError
+from ingest.errors import FarmFileError, UsageError
 from tests.detector.small_watch import small_model
 
 PRINTER = '[[printers]]\nname = "a"\ntelemetry = "serial:/dev/ttyUSB0"\n'
@@ -182,6 +182,9 @@ def test_a_network_is_asked_for_by_its_file_or_not_at_all(tmp_path: Path, monkey
     found = watch_model(own)
     assert found is not None
     assert found.about.version == "tiny-1"
+    shipped = load_settings(farm_file(tmp_path, '[detector]\nmodel = "shipped"'))
+    with pytest.raises(UsageError, match=r"found no .*watch\.safetensors, expected it"):
+        watch_model(shipped)
     for text in ('[detector]\nmodel = "none"', ""):
         settings = load_settings(farm_file(tmp_path, text))
         assert (settings.watch_model, watch_model(settings)) == (None, None)

@@ -8,6 +8,7 @@ import pytest
 
 from detector.anomaly import Kind
 from detector.learning.calibrate import (
+    LEAST_SURE,
     RULES,
     AlarmRule,
     Calibration,
@@ -80,7 +81,8 @@ def test_the_threshold_lies_between_the_loudest_sound_print_and_the_failing_ones
     rule = choose_rule(prints, Calibration(1.0, 0.0))
     assert (rule.least, rule.within) == RULES[0]  # nothing is gained by waiting
     loudest, failing = 1 / (1 + np.exp(1.0)), 1 / (1 + np.exp(-3.0))
-    assert rule.threshold == pytest.approx((loudest + failing) / 2, abs=0.05)
+    assert loudest < LEAST_SURE < failing
+    assert rule.threshold == pytest.approx((LEAST_SURE + failing) / 2, abs=0.05)
 
 
 def test_it_waits_for_more_beats_where_sound_prints_flicker() -> None:

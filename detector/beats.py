@@ -14,14 +14,12 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from detector.anomaly import Kind
+from detector.model.failure_map import levels, logits_of
 from detector.verdict import Evidence
 from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
 from features.channels import sensor_token
 from features.sequence import History
 from ingest.records import FrameRef, Mark, Record
-
-MOST = 255
-"""What stands for probability 1 in ``Token.where``."""
 
 
 class Token(Record, frozen=True, kw_only=True):
@@ -98,14 +96,11 @@ def frames_of(tokens: Iterable[Token], beats: Iterable[int]) -> tuple[FrameRef, 
 
 def packed_map(logits: npt.NDArray[np.floating[Any]]) -> bytes:
     """A failure map's logits [rows, columns] as ``Token.where``."""
-    probability = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
-    return np.rint(MOST * probability).astype(np.uint8).tobytes()
+    return levels(logits).tobytes()
 
 
 def unpacked_map(where: bytes) -> npt.NDArray[np.float64]:
     """``Token.where`` as logits [rows, columns] again."""
-    flat = np.frombuffer(where, np.uint8).astype(np.float64)
+    flat = np.frombuffer(where, np.uint8)
     side = round(len(flat) ** 0.5)
-    probability = np.clip(flat / MOST, 1e-6, 1 - 1e-6).reshape(side, side)
-    logits: npt.NDArray[np.float64] = np.log(probability / (1 - probability))
-    return logits
+    return logits_of(flat.reshape(side, side))

@@ -51,8 +51,8 @@ def simulate(wanted: Wanted, jobs: int, stop: threading.Event, *, quiet: bool = 
     there = wanted.prints - len(missing(wanted))
     simulated = Simulated(folder=str(wanted.folder), simulator=simulator_version(), already_there=there)
     kinds: Counter[str] = Counter()
-    with _bar(quiet) as bar:
-        task = bar.add_task(f"{wanted.split} {wanted.seed}", total=wanted.prints, completed=there)
+    with bar(quiet) as shown:
+        task = shown.add_task(f"{wanted.split} {wanted.seed}", total=wanted.prints, completed=there)
 
         def tell(made: Made) -> None:
             simulated.made += 1
@@ -60,7 +60,7 @@ def simulate(wanted: Wanted, jobs: int, stop: threading.Event, *, quiet: bool = 
             simulated.size += made.size
             simulated.failing += bool(made.kinds)
             kinds.update(made.kinds)
-            bar.advance(task)
+            shown.advance(task)
 
         produce(wanted, jobs, tell, stop.is_set)
     simulated.kinds = dict(sorted(kinds.items()))
@@ -126,7 +126,8 @@ def tell(simulated: Simulated, json: str | None) -> None:
     )
 
 
-def _bar(quiet: bool) -> Progress:
+def bar(quiet: bool) -> Progress:
+    """A bar on standard error: how many of how many, and for how long still."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -13,15 +13,13 @@ from detector.alarms import NOWHERE, BeatSeries, alarms_of
 from detector.anomaly import Anomaly, Kind, Reason, State
 from detector.evaluation.outcome import PrintOutcome
 from detector.evaluation.outcome import Told as Alarm
-from detector.learning.shards import PrintFacts, Told
+from detector.learning.shards import BEAT_NS, PrintFacts, Told
 from detector.model.kinds import FINE, KINDS
 from detector.policies import POLICIES, KindPolicy
 from detector.verdict import Limits, Probabilities
-from features.beats import BEAT_WINDOWS
 from ingest.records import NS_PER_S
 
 SPAN_NS = NS_PER_S
-BEAT_NS = BEAT_WINDOWS * SPAN_NS
 S_PER_H = 3600.0
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from detector.learning.alarms import insisting
 from detector.learning.sequences import Filed, batch_of, read_sequence
 from detector.learning.shards import ANY, UNKNOWN, PrintFacts
-from detector.learning.temporal_learner import FAILING_SHARE, mistakes_at, top
+from detector.learning.temporal_learner import as_on_a_farm, mistakes_at, top
 from detector.model.kinds import FINE
 from detector.model.temporal import Judged, TemporalNetwork, Tokens
 from detector.verdict import Probabilities, calibrated
@@ -121,7 +121,7 @@ def _each_alone(network: TemporalNetwork, tokens: Tokens) -> Judged:
 def fit_calibration(prints: Sequence[JudgedPrint]) -> Calibration:
     """Temperature and bias by L-BFGS on cross-entropy; sound prints weigh 90 % together."""
     fails = np.array([one.facts.kind is not None for one in prints])
-    share = np.where(fails, FAILING_SHARE / max(fails.sum(), 1), (1 - FAILING_SHARE) / max((~fails).sum(), 1))
+    share = as_on_a_farm(fails)
     logits = torch.from_numpy(np.concatenate([one.logits for one in prints]))
     labels = torch.from_numpy(np.concatenate([one.labels for one in prints]).astype(np.int64))
     weights = torch.from_numpy(

@@ -24,7 +24,6 @@ from detector.learning.methods import (
     unlearned,
     variants,
 )
-from detector.learning.seen import SUFFIX as SEEN
 from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed
 from detector.learning.shards import facts_of
@@ -99,21 +98,14 @@ def simulator_of(prints: Sequence[Path]) -> str:
 
 
 def filed(judge: FrameJudge, prints: Sequence[Path], cache: Path, done: Done) -> list[Filed]:
-    """The prints with what is seen in their frames; what is not in the cache, or older than its print, is
-    judged now. Folders are kept apart: their prints may bear the same names."""
+    """The prints with what is seen in their frames, as ``see``. Folders are kept apart: their prints may bear
+    the same names."""
     found: dict[Path, Path] = {}
     for folder in dict.fromkeys(path.parent for path in prints):
         place = cache / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:DIGITS]}"
         own = [path for path in prints if path.parent == folder]
-        for path in own:
-            _forget_older(place / judge.version / f"{path.stem}{SEEN}", path)
         found |= zip(own, see(judge, own, place, done), strict=True)
     return [Filed(path, found[path]) for path in prints]
-
-
-def _forget_older(seen: Path, print_: Path) -> None:
-    if seen.exists() and seen.stat().st_mtime_ns < print_.stat().st_mtime_ns:
-        seen.unlink()
 
 
 def _check_apart(prints: Sequence[Path], chosen_on: Sequence[Path]) -> None:

@@ -18,6 +18,7 @@ from detector.learning.image_parts import learn_and_held_out
 from detector.learning.methods import of_model
 from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
 from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing
+from detector.model.failure_map import logits_of
 from detector.model.temporal import Judged, Tokens
 from detector.model.watch_model import WatchModel
 from features.beats import BEAT_WINDOWS
@@ -30,8 +31,6 @@ SEQUENCES = ("emptydeck", "hiltes", "mysticaldawn_fixedcam")
 """Sources whose images are series of frames of one camera."""
 SEED = 0
 """Of the part of ``train`` that choices are made on: what ``nozzlewatch train`` holds out by itself."""
-SURE = 1e-6
-"""What a cell of the failure map is told at least and less than 1 by: it is kept in 255 steps."""
 
 
 def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[str, Any]:
@@ -47,9 +46,7 @@ def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[
     if not shown:
         raise UsageError(f"{data}: found no real image of the split eval, expected some to measure on")
     seen = _seen(judge, shown)
-    probability = np.clip(seen.where.astype(np.float64) / 255, SURE, 1 - SURE)
-    maps = np.log(probability / (1 - probability))
-    figures = image_figures(shown, seen.failing.astype(np.float64), threshold, maps=maps)
+    figures = image_figures(shown, seen.failing.astype(np.float64), threshold, maps=logits_of(seen.where))
     return figures | {"threshold": threshold, "sequences": sequence_figures(model, shown, seen)}
 
 

@@ -237,8 +237,6 @@ def _drop_stale(recordings: Sequence[Path], cache: Path) -> None:
         path = _shard_path(recording, cache)
         if path.exists() and path.stat().st_mtime_ns < recording.stat().st_mtime_ns:
             path.unlink()
-            for seen in (cache / "seen").glob(f"*/{recording.stem}.seen"):
-                seen.unlink()
 
 
 def _end_if(stop: threading.Event) -> Callable[[Path], None]:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from detector.evaluation.outcome import PrintOutcome
+from detector.evaluation.weighing import FAILING_SHARE
 from detector.learning.alarms import Watched, outcome
 from detector.learning.calibrate import Calibration, JudgedPrint
 from detector.learning.sequences import Batch, TokenSequence, batch_of, with_gaps
-from detector.learning.temporal_learner import FAILING_SHARE, loss_of, weighed
+from detector.learning.temporal_learner import loss_of, weighed
 from detector.model.temporal import Judged, TemporalNetwork
 from detector.training.learner import Loss
 from detector.verdict import Limits

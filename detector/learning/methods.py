@@ -140,7 +140,7 @@ class PrintSet:
 
 def outline(filed: Filed) -> Outline:
     """A print from its files. Raises as ``read_shard``."""
-    shard, seen = read_shard(filed.shard), read_seen(filed.seen)
+    shard, seen = read_shard(filed.shard, pictures=False), read_seen(filed.seen)
     scores = np.exp(-np.logaddexp(0.0, -seen.failing[shard.clear].astype(np.float64)))
     frames = Series(shard.at_s()[shard.clear], scores)
     return Outline(shard.facts, shard.beats, shard.sensors[:, IDLE] > SET, shard.told, frames)

@@ -92,11 +92,11 @@ def jpeg_at(path: Path, row: int) -> bytes:
 
 
 def _paired(path: Path, twin: Path) -> Iterator[PairedBeat]:
-    failing = read_shard(path)
+    failing = read_shard(path, pictures=False)
     kind = _seen(failing.facts)
     if kind is None:
         return
-    sound = read_shard(twin)
+    sound = read_shard(twin, pictures=False)
     rows = {int(beat): row for row, beat in enumerate(sound.beats)}
     for row in _shown(failing):
         at = rows.get(int(failing.beats[row]))

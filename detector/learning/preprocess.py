@@ -16,7 +16,7 @@ import numpy as np
 
 from detector import rules
 from detector.anomaly import BLIND, Kind
-from detector.learning.shards import BEAT_S, SUFFIX, UNKNOWN, PrintFacts, Shard, Told, write_shard
+from detector.learning.shards import BEAT_NS, BEAT_S, SUFFIX, UNKNOWN, PrintFacts, Shard, Told, write_shard
 from detector.model.encoder import SIDE
 from detector.model.kinds import FINE, KINDS
 from detector.state import HORIZON
@@ -50,7 +50,9 @@ class Stopped(NozzlewatchError):
 MadeBy = Callable[[Path], Shard]
 
 
-class _Beat(NamedTuple):
+class Beat(NamedTuple):
+    """One beat: its index, what its token says (``SensorToken``), and its picture, b"" for none to judge."""
+
     number: int
     end_ns: int
     sensors: np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -91,7 +93,7 @@ def captured(recording: Path) -> list[Captured]:
 def shard_of(recording: Path) -> Shard:
     """The print of one recording. Raises SourceError for what is none, or holds no whole beat."""
     windows = captured(recording)
-    history, camera, beats, told = History(HORIZON), None, list[_Beat](), list[Told]()
+    history, camera, beats, told = History(HORIZON), None, list[Beat](), list[Told]()
     marked: dict[int, Quality] = {}  # by the frame's time, in this beat
     jpegs: dict[int, bytes] = {}
     for window, frame in windows:
@@ -110,13 +112,13 @@ def shard_of(recording: Path) -> Shard:
             shown = frame_of_beat(history.windows)
             clear = shown is not None and marked.get(shown.captured_ns) == Quality.NONE
             jpeg = jpegs[shown.captured_ns] if shown is not None and clear else b""
-            beats.append(_Beat(beat_of(window), window.end_ns, *sensor_token(history, BEAT_WINDOWS), jpeg))
+            beats.append(Beat(beat_of(window), window.end_ns, *sensor_token(history, BEAT_WINDOWS), jpeg))
             marked.clear()
             jpegs.clear()
     if not beats:
         raise SourceError(f"{recording}: found less than {BEAT_S:g} s, expected a print")
     halts = [e.at_ns for window, _ in windows for e in window.events if e.kind is EventKind.HALTED]
-    return _joined(recording, beats, told, min(halts, default=None))
+    return joined(recording, beats, told, min(halts, default=None))
 
 
 class Preprocessed(NamedTuple):
@@ -231,11 +233,12 @@ def look_at(
     return quality.advance(camera, quality.look(picture), at_ns)
 
 
-def _joined(recording: Path, beats: list[_Beat], told: list[Told], halted_ns: int | None) -> Shard:
+def joined(recording: Path, beats: Sequence[Beat], told: list[Told], halted_ns: int | None) -> Shard:
+    """The print of a recording's beats, one at least, with its truth; ``told`` is what rules said."""
     whole = Recording(recording)
-    begin_ns = beats[0].end_ns - round(BEAT_S * NS_PER_S)
+    begin_ns = beats[0].end_ns - BEAT_NS
     truths = whole.labels()
-    facts = facts_of_recording(recording.stem, whole, truths, begin_ns, halted_ns, beats[-1].end_ns)
+    facts = _facts(recording.stem, whole, truths, begin_ns, halted_ns, beats[-1].end_ns)
     jpegs = [beat.jpeg for beat in beats]
     return Shard(
         facts=facts,
@@ -261,7 +264,7 @@ def label_at(truths: Sequence[Truth], at_ns: int, halted_ns: int | None) -> int:
     return UNKNOWN if over else FINE
 
 
-def facts_of_recording(
+def _facts(
     name: str, whole: Recording, truths: Sequence[Truth], begin_ns: int, halted_ns: int | None, end_ns: int
 ) -> PrintFacts:
     failures = [truth for truth in truths if truth.kind is not None and truth.kind not in BLIND]

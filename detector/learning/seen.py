@@ -20,6 +20,7 @@ from torch import nn
 from detector.files import replacing
 from detector.learning.shards import Shard, read_shard
 from detector.model.engine import Engine, EngineName, compiled
+from detector.model.failure_map import levels
 from detector.model.frame_network import EMBEDDING_DIM, GRID, FrameNetwork
 from features.frame import SIDE, decode_frame, to_batch
 from features.picture import Picture
@@ -64,10 +65,9 @@ class FrameJudge:
 
     def _part(self, pictures: Sequence[Picture]) -> SeenFrames:
         embedding, where, failing = self._engine(to_batch(pictures).numpy())
-        probability = 1.0 / (1.0 + np.exp(-where))
         return SeenFrames(
             embedding.astype(np.float16),
-            np.rint(255 * probability).astype(np.uint8),
+            levels(where),
             failing.astype(np.float16),
         )
 
@@ -107,11 +107,11 @@ def judge_print(judge: FrameJudge, shard: Shard) -> SeenFrames:
 def see(
     judge: FrameJudge, shards: Sequence[Path], folder: Path, done: Callable[[Path], None] = lambda path: None
 ) -> list[Path]:
-    """Judge the frames of prints whose result is not there; the results' paths, in order."""
+    """Judge the frames of prints whose result is not there, or older than the print; the paths, in order."""
     found = []
     for shard in shards:
         path = folder / judge.version / f"{shard.stem}{SUFFIX}"
-        if not path.exists():
+        if not path.exists() or path.stat().st_mtime_ns < shard.stat().st_mtime_ns:
             write_seen(path, judge_print(judge, read_shard(shard)))
         found.append(path)
         done(path)

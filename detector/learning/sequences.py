@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 
 from detector.learning.seen import SeenFrames, read_seen
@@ -94,7 +93,7 @@ def sequence_of(shard: Shard, seen: SeenFrames) -> TokenSequence:
 
 def read_sequence(filed: Filed) -> TokenSequence:
     """A print from its files."""
-    return sequence_of(read_shard(filed.shard), read_seen(filed.seen))
+    return sequence_of(read_shard(filed.shard, pictures=False), read_seen(filed.seen))
 
 
 def weights_of(facts: PrintFacts, since_s: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -130,12 +129,6 @@ def with_gaps(print_: TokenSequence, rng: np.random.Generator) -> TokenSequence:
                 sense[first : first + int(rng.integers(*STRETCH_BEATS))] = False
         seen &= rng.uniform(size=len(seen)) >= BEAT_SHARE
     return shown._replace(seen=seen, heard=heard)
-
-
-def staged(print_: TokenSequence, embeddings: npt.NDArray[np.float16]) -> TokenSequence:
-    """The print with other pictures [n, EMBEDDING_DIM]: a frame in every beat."""
-    facts = replace(print_.facts, name=f"{print_.facts.name}-staged")
-    return print_._replace(facts=facts, embeddings=embeddings, seen=np.ones(len(embeddings), np.bool_))
 
 
 def batch_of(prints: Sequence[TokenSequence]) -> Batch:

@@ -17,12 +17,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from detector.files import replacing
+from features.beats import BEAT_WINDOWS
 from features.channels import NAMES
 from ingest.errors import UsageError
 from ingest.records import NS_PER_S
 
-BEAT_S = 5.0
-BEAT_NS = 5 * NS_PER_S
+BEAT_NS = BEAT_WINDOWS * NS_PER_S
+BEAT_S = BEAT_NS / NS_PER_S
 SUFFIX = ".beats"
 FORMAT = "nozzlewatch beats 1"
 UNKNOWN = -1
@@ -87,6 +88,7 @@ class Shard(NamedTuple):
         return np.asarray(((self.beats + 1) * BEAT_NS - begin_ns) / NS_PER_S, np.float64)
 
 
+JPEGS = "jpegs"
 ARRAYS = ("beats", "labels", "sensors", "known", "heard", "clear", "ends", "jpegs")
 
 
@@ -103,16 +105,20 @@ def write_shard(path: Path, shard: Shard) -> None:
         fresh.write_bytes(save(arrays, metadata))
 
 
-def read_shard(path: Path) -> Shard:
-    """A print. Raises UsageError for another file, and for one whose tokens are of another make."""
+def read_shard(path: Path, *, pictures: bool = True) -> Shard:
+    """A print, without its JPEGs where these are not wanted: they are nearly all of it.
+
+    Raises UsageError for another file, and for one whose tokens are of another make.
+    """
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             _check(path, metadata)
-            arrays = {name: file.get_tensor(name) for name in ARRAYS}
+            arrays = {name: file.get_tensor(name) for name in ARRAYS if pictures or name != JPEGS}
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{path}: found what is no print ({error}), expected one of preprocess") from error
     facts = msgspec.json.decode(metadata["facts"], type=PrintFacts)
+    arrays.setdefault(JPEGS, np.zeros(0, np.uint8))
     return Shard(facts, **arrays, told=msgspec.json.decode(metadata["told"], type=list[Told]))
 
 

@@ -18,7 +18,7 @@ from detector.learning.real_lessons import UNRELIABLE
 from detector.learning.seen import SUFFIX as SEEN
 from detector.learning.seen import FrameJudge, SeenFrames, write_seen
 from detector.learning.sequences import Filed
-from detector.learning.shards import ANY, Shard, read_shard, write_shard
+from detector.learning.shards import ANY, Shard, facts_of, read_shard, write_shard
 from detector.learning.shards import SUFFIX as BEATS
 from detector.learning.staged import Stage
 from detector.model.kinds import KINDS, VISUAL
@@ -61,10 +61,11 @@ def stage_prints(
 def _telemetry(prints: Sequence[Path], rng: np.random.Generator, *, failing: bool) -> Shard:
     """A print that is fine, or fails in a way of which telemetry says nothing."""
     for at in rng.permutation(len(prints)):
-        shard = read_shard(prints[int(at)])
-        if (shard.facts.kind in SILENT_KINDS) if failing else (shard.facts.kind is None):
-            return shard
-    return shard
+        path = prints[int(at)]
+        kind = facts_of(path).kind
+        if (kind in SILENT_KINDS) if failing else (kind is None):
+            break
+    return read_shard(path, pictures=False)
 
 
 def _staged(

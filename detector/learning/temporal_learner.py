@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from detector.evaluation.weighing import FAILING_SHARE
+from detector.learning.alarms import insisting
 from detector.learning.sequences import Batch, Filed, TokenSequence, batch_of, read_sequence, with_gaps
 from detector.learning.shards import ANY, UNKNOWN
 from detector.model.kinds import FINE
@@ -27,8 +29,6 @@ HELD_BEATS = 3
 """A print's score is the highest that so many beats in a row reach: one odd beat is no alarm."""
 SURE = 0.5
 """Score from which on an onset is dated."""
-FAILING_SHARE = 0.1
-"""Share of prints that fail on farms (domain: How to measure)."""
 
 Change = Callable[[TokenSequence, np.random.Generator], TokenSequence]
 
@@ -158,18 +158,12 @@ def scores_of(judged: Judged, batch: Batch) -> Iterator[Scored]:
     onset_s = judged.onset_s().float()
     for row in range(len(failing)):
         there = batch.tokens.there[row].cpu()
-        score = held(failing[row].cpu().numpy()[there])
+        score = insisting(failing[row].cpu().numpy()[there], HELD_BEATS, HELD_BEATS)
         since_s = batch.since_s[row].cpu().numpy()[there]
         begun = ~np.isnan(since_s)
         sure = np.flatnonzero(begun & (score > SURE))
         error = float(onset_s[row].cpu().numpy()[there][sure[0]] - since_s[sure[0]]) if len(sure) else np.nan
         yield Scored(bool(begun.any()), top(score[~begun]), top(score[begun]), abs(error))
-
-
-def held(score: npt.NDArray[np.float32], beats: int = HELD_BEATS) -> npt.NDArray[np.float32]:
-    """The lowest score of each beat and those before it, [n]: what the last ``beats`` all reach."""
-    padded = np.concatenate([np.zeros(beats - 1, np.float32), score])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, beats).min(1), np.float32)
 
 
 def figures_of(scored: Sequence[Scored], loss: float) -> dict[str, float]:
@@ -207,10 +201,13 @@ def mistakes_at(
     """Mistakes per 100 prints, a tenth failing, at each threshold: prints with a false alarm or a miss."""
     false = before >= levels[:, None]
     missed = failing & (after < levels[:, None])
-    weight = np.where(
-        failing, FAILING_SHARE / max(failing.sum(), 1), (1 - FAILING_SHARE) / max((~failing).sum(), 1)
-    )
-    return np.asarray(100 * ((false | missed) * weight).sum(1), np.float64)
+    return np.asarray(100 * ((false | missed) * as_on_a_farm(failing)).sum(1), np.float64)
+
+
+def as_on_a_farm(failing: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """A weight for each print: those that fail weigh FAILING_SHARE together, the others the rest."""
+    count = max(int(failing.sum()), 1), max(int((~failing).sum()), 1)
+    return np.where(failing, FAILING_SHARE / count[0], (1 - FAILING_SHARE) / count[1])
 
 
 def on(batch: Batch, device: torch.device) -> Batch:

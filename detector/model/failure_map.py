@@ -13,6 +13,12 @@ MAP_THRESHOLD = 0.5
 """Probability from which a cell counts as failing, unless the model says otherwise."""
 
 
+MOST = 255
+"""The level that stands for probability 1 where a map is stored."""
+SURE = 1e-6
+"""No stored probability is nearer to 0 or 1 than this: as logits they would be without end."""
+
+
 class FoundBox(NamedTuple):
     """Where a failure was seen, and the highest probability among its cells."""
 
@@ -25,13 +31,29 @@ def found_boxes(logits: npt.NDArray[np.floating[Any]], threshold: float = MAP_TH
 
     Cells whose probability is at least ``threshold`` and that share a side belong to one box.
     """
-    probability = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50)))
+    probability = probabilities(logits)
     parts = components(probability >= threshold)
     found = [
         FoundBox(_around(parts == number), float(probability[parts == number].max()))
         for number in range(1, int(parts.max(initial=0)) + 1)
     ]
     return sorted(found, key=lambda one: -one.score)
+
+
+def probabilities(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Logits as probabilities, of any shape."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -50, 50))), np.float64)
+
+
+def levels(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+    """Logits as maps are stored: probability times MOST."""
+    return np.rint(MOST * probabilities(logits)).astype(np.uint8)
+
+
+def logits_of(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """What ``levels`` gave as logits again."""
+    probability = np.clip(stored.astype(np.float64) / MOST, SURE, 1 - SURE)
+    return np.asarray(np.log(probability / (1 - probability)), np.float64)
 
 
 def components(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from ingest.errors import UsageError
 from ingest.stage import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
-from nozzlewatch.simulating import cores
+from nozzlewatch.simulating import bar, cores
 from nozzlewatch.watching import options as of
 
 if TYPE_CHECKING:
@@ -127,13 +127,13 @@ def measure(
     from detector.learning.evaluate import evaluate_prints
     from detector.learning.preprocess import Stopped
 
-    with of.bar(quiet) as bar:
-        task = bar.add_task("frames", total=len(prints) + len(chosen_on))
+    with bar(quiet) as shown:
+        task = shown.add_task("frames", total=len(prints) + len(chosen_on))
 
         def done(path: Path) -> None:
             if stop.is_set():
                 raise Stopped(f"{path}: was stopped after it; run the same again to go on")
-            bar.advance(task)
+            shown.advance(task)
 
         return evaluate_prints(model, prints, chosen_on, cache / "seen", threads=jobs, done=done)
 

@@ -7,15 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from ingest.errors import UsageError
 from nozzlewatch.data import NONE, data_folder
@@ -94,16 +85,3 @@ def check_places(**places: str | Path | None) -> None:
 def figures_text(figures: dict[str, float], names: Sequence[str]) -> str:
     """Some of the figures in a line: "mistakes 3.100, auc 0.950"."""
     return ", ".join(f"{name} {figures[name]:.3f}" for name in names if name in figures)
-
-
-def bar(quiet: bool) -> Progress:
-    """A bar on standard error: how many of how many, and for how long still."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )

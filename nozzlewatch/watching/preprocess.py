@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ingest.stage import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
-from nozzlewatch.simulating import cores
+from nozzlewatch.simulating import bar, cores
 from nozzlewatch.watching import options as of
 
 
@@ -72,8 +72,8 @@ def make_prints(
 
     there = len(recordings) - len(missing_in(folder, recordings))
     found = MadePrints(folder=str(folder), already_there=there)
-    with of.bar(quiet) as bar:
-        task = bar.add_task("prints", total=len(recordings), completed=there)
+    with bar(quiet) as shown:
+        task = shown.add_task("prints", total=len(recordings), completed=there)
 
         def tell(done: Preprocessed) -> None:
             if done.trouble:
@@ -81,7 +81,7 @@ def make_prints(
                 Console(stderr=True).print(Text(f"passed over: {done.trouble}"), soft_wrap=True)
             else:
                 found.made += 1
-            bar.advance(task)
+            shown.advance(task)
 
         made_by = pictures_of if pictures_alone else shard_of
         work(recordings, folder, jobs, tell, stop.is_set, made_by)

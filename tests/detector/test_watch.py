@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from detector import worker
 from detector.__main__ import build_worker
@@ -49,12 +48,7 @@ CHANGED_AT_S, NEXT_JOB_S = 40, 70
 MODEL = "of-tiny-1"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def as_job(windows: Sequence[Window], job: str, from_s: int) -> list[Window]:

@@ -19,7 +19,6 @@ from detector.learning.sequences import (
     Filed,
     batch_of,
     read_sequence,
-    staged,
     weights_of,
     with_gaps,
 )
@@ -73,14 +72,6 @@ def test_senses_are_away_for_some_prints_and_stretches() -> None:
     assert min(len(one.beats) for one in shown) >= BEATS - LATEST_BEGIN * BEATS - 1
     assert not any((~one.seen & ~one.heard).all() for one in shown)
     assert print_.seen.all()  # what is kept stays whole
-
-
-def test_a_staged_print_has_a_picture_in_every_beat() -> None:
-    pictures = np.ones((BEATS, EMBEDDING_DIM), np.float16)
-    found = staged(unseen(tiny("one", blind=True)), pictures)
-    assert found.seen.all()
-    assert found.facts.name == "one-staged"
-    assert (found.embeddings == 1).all()
 
 
 def test_a_print_is_read_from_its_files(tmp_path: Path) -> None:

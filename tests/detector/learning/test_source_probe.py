@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 from detector.learning.real_images import read_images, to_ship
 from detector.learning.source_probe import guess_source, label_by_source, probe_sources
@@ -17,14 +15,6 @@ from ingest.errors import UsageError
 SOURCES = np.repeat(["big", "small"], [90, 30])
 PRINTS = np.arange(120) // 3
 FAILING = np.arange(120) % 2 == 0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def embeddings(apart: float) -> npt.NDArray[np.float32]:

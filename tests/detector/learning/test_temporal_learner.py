@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from detector.anomaly import Kind
+from detector.learning.alarms import insisting
 from detector.learning.sequences import Filed, batch_of
 from detector.learning.shards import ANY, UNKNOWN
 from detector.learning.temporal_learner import (
     TemporalLearner,
     fewest_mistakes,
-    held,
     loss_of,
 )
 from detector.model.kinds import FINE, KINDS
@@ -90,7 +90,7 @@ def test_the_onset_is_dated_where_something_fails() -> None:
 
 def test_one_odd_beat_is_no_alarm() -> None:
     scores = np.array([0.9, 0.1, 0.8, 0.9, 0.7, 0.2], np.float32)
-    assert held(scores, 3).tolist() == pytest.approx([0, 0, 0.1, 0.1, 0.7, 0.2])
+    assert insisting(scores, 3, 3).tolist() == pytest.approx([0, 0, 0.1, 0.1, 0.7, 0.2])
 
 
 def test_mistakes_are_those_of_a_farm_on_which_a_tenth_fails() -> None:

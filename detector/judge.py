@@ -49,6 +49,7 @@ class Sensed(NamedTuple):
     seen: Novelty
     reasons: list[Reason]
     clear_ns: int  # when the newest picture of a running print was taken that bears no mark
+    heat: rules.Balance
 
     @property
     def idle(self) -> bool:
@@ -85,11 +86,12 @@ class Judge:
         past, seen = compare(memory.state, window, picture, marks, self.model)
         if camera is not None and camera.moved_for_good:
             past = None
-        found = [*rules.judge(memory.history), *picture_reasons(seen, window)]
+        past_heat, ruled = rules.judge_on(memory.state.heat, memory.history)
+        found = [*ruled, *picture_reasons(seen, window)]
         if fault := picture_fault(camera, memory.history):
             found.insert(0, fault)  # where it is as sure as a rule: it says more of what is wrong
         clear_ns = newest_clear_ns(memory.state, window, picture, marks)
-        return Sensed(window, picture, camera, marks, past, seen, found, clear_ns)
+        return Sensed(window, picture, camera, marks, past, seen, found, clear_ns, past_heat)
 
     def conclude(self, memory: PrinterMemory, sensed: Sensed, said: BeatSaid | None = None) -> Judgement:
         """The second half: with what the network says of the beat that the window closes, if it does.
@@ -122,6 +124,7 @@ class Judge:
             quality=sensed.camera,
             view=sensed.picture.view,
             clear_ns=sensed.clear_ns,
+            heat=sensed.heat,
             watch=watch,
         )
 

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from functools import partial
 
 from detector.anomaly import Reason
-from detector.rules import firmware, lines, pictures, sensors, thermal
-from detector.rules.heaters import HEATERS
+from detector.rules import balance, contacts, firmware, lines, pictures, sensors, standing, thermal
+from detector.rules.balance import Balance
+from detector.rules.heaters import BED, HEATERS, HOTEND
 from features.sequence import History
 
 Rule = Callable[[History], Reason | None]
 
 HISTORY_S = 120.0
-"""What the rules want to look back on; the longest looks at 60 s, an onset may lie further back."""
+"""What the rules want to look back on; the longest looks at 90 s, an onset may lie further back."""
 
 RULES: tuple[Rule, ...] = (
     firmware.firmware_words,
@@ -26,9 +27,14 @@ RULES: tuple[Rule, ...] = (
     *(partial(thermal.heating_failed, heater) for heater in HEATERS),
     *(partial(thermal.falling, heater) for heater in HEATERS),
     *(partial(thermal.runaway, heater) for heater in HEATERS),
+    *(partial(thermal.risen_from_hold, heater) for heater in HEATERS),
+    partial(thermal.unheated, BED),
+    partial(thermal.exhausted, HOTEND),
     *(partial(sensors.out_of_range, heater) for heater in HEATERS),
     *(partial(sensors.impossible_step, heater) for heater in HEATERS),
+    *(partial(contacts.loose_contact, heater) for heater in HEATERS),
     lines.line_error_storm,
+    standing.starved,
     lines.garbled_lines,
     lines.telemetry_silent,
     lines.camera_silent,
@@ -43,4 +49,14 @@ def judge(history: History) -> list[Reason]:
     return sorted(reasons, key=lambda reason: -reason.probability)
 
 
-__all__ = ["HISTORY_S", "RULES", "Rule", "judge"]
+def judge_on(past: Balance | None, history: History) -> tuple[Balance, list[Reason]]:
+    """``judge``, and what takes longer than the history to show; what is to be remembered of the print.
+
+    ``past`` is what the window before gave, None for a printer that is new. Called once for each window.
+    """
+    past, slow = balance.advance(past, history)
+    reasons = [*judge(history), *([] if slow is None else [slow])]
+    return past, sorted(reasons, key=lambda reason: -reason.probability)
+
+
+__all__ = ["HISTORY_S", "RULES", "Balance", "Rule", "judge", "judge_on"]

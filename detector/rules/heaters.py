@@ -12,6 +12,15 @@ from ingest.records import Floats
 FULL_POWER = 0.95
 """Duty from which a heater counts as fully on: Marlin tops out at 127/127, some profiles a little below."""
 
+LEAST_LIMIT = 0.4
+"""Configurations that allow less than full power allow at least so much: half or more in use."""
+
+SAME_POWER = 0.01
+"""A control that still decides never gives just the same duty while the temperature leaves the target."""
+
+LIMIT_BELOW_K = 1.0
+"""So far below its target any control gives more and more, if it can."""
+
 IDLE_POWER = 0.02
 """Duty up to which a heater counts as off: 2 of Marlin's 127 counts."""
 
@@ -54,6 +63,9 @@ class Heater(NamedTuple):
     above_sure_k: float
     rise_k: float  # rising by so much without power ...
     rise_s: float  # ... over so long, once the heat under way has arrived (``lag_s`` and a little more)
+    idle_s: float  # without power for so long and still rising from a target that was held ...
+    held_k: float  # ... within so much ...
+    risen_k: float  # ... by this much: more than what a heater that holds has stored
     heats_k_s: float  # no heater is faster: 7.8 K/s over 12 s is the fastest on record
     cools_k_s: float  # no fan is faster: 0.7 to 1.1 K/s without one (domain figures)
     jump_k: float  # what a single noisy reading may add to either
@@ -77,6 +89,9 @@ HOTEND = Heater(
     above_sure_k=30.0,
     rise_k=3.0,
     rise_s=8.0,
+    idle_s=3.0,
+    held_k=4.0,
+    risen_k=6.0,
     heats_k_s=12.0,
     cools_k_s=4.0,
     jump_k=8.0,
@@ -91,15 +106,18 @@ BED = Heater(
     full_s=45.0,
     lag_s=10.0,
     trend_s=20.0,
-    fall_k=1.0,
-    fall_below_k=1.5,
-    fall_sure_k=4.0,
+    fall_k=0.6,
+    fall_below_k=1.0,
+    fall_sure_k=2.5,
     forgiven_k=1.0,
-    fall_s=15.0,
+    fall_s=12.0,
     above_k=8.0,
     above_sure_k=15.0,
     rise_k=2.0,
     rise_s=25.0,
+    idle_s=10.0,
+    held_k=2.0,
+    risen_k=4.0,
     heats_k_s=3.0,
     cools_k_s=2.0,
     jump_k=6.0,
@@ -138,10 +156,9 @@ class Stretch(NamedTuple):
         t = self.seconds - self.seconds.mean()
         return float(t @ self.celsius / (t @ t))
 
-    def part(self, first: int) -> Stretch:
-        return self._replace(
-            seconds=self.seconds[first:], celsius=self.celsius[first:], power=self.power[first:]
-        )
+    def part(self, first: int, end: int | None = None) -> Stretch:
+        span = slice(first, end)
+        return self._replace(seconds=self.seconds[span], celsius=self.celsius[span], power=self.power[span])
 
     def last(self, seconds: float) -> Stretch:
         """The shortest tail that spans at least ``seconds`` (or all there is)."""
@@ -159,6 +176,18 @@ class Stretch(NamedTuple):
         outside = (~within).nonzero()[0]
         first = int(outside[-1]) + 1 if len(outside) else 0
         return self.part(first) if first < len(within) else None
+
+    def at_full_power(self) -> Stretch | None:
+        """The tail at the most power that there is: all of it, or a limit that the duty rests at below the
+        target. None where the newest reading has less."""
+        newest = float(self.power[-1])
+        if newest >= FULL_POWER:
+            return self.while_power(FULL_POWER)
+        if not newest >= LEAST_LIMIT:
+            return None
+        resting = self.while_power(newest - SAME_POWER, newest + SAME_POWER)
+        missed = resting is not None and bool((resting.celsius < self.target - LIMIT_BELOW_K).all())
+        return resting if missed else None
 
 
 def readings(history: History, heater: Heater) -> Table:
@@ -192,11 +221,12 @@ def _unbroken(table: Table) -> Stretch | None:
     return Stretch(seconds[first:], celsius[first:], power[first:], float(target[-1]), retargeted)
 
 
-def expected_k_s(heater: Heater, celsius: float) -> float:
-    """How fast the heater must rise at full power at this temperature, in K/s."""
+def expected_k_s(heater: Heater, celsius: float, duty: float = 1.0) -> float:
+    """How fast the heater must rise at this temperature and duty (at least ``FULL_POWER`` is all), in K/s."""
     if heater is BED:
         return BED_LEAST_K_S
-    watts = HOTEND_W - HOTEND_LOSS_W_K * (celsius - AMBIENT_C)
+    given = 1.0 if duty >= FULL_POWER else duty
+    watts = given * HOTEND_W - HOTEND_LOSS_W_K * (celsius - AMBIENT_C)
     return max(watts, 0.0) / HOTEND_J_K
 
 
@@ -206,7 +236,7 @@ def went_wrong_s(seen: Stretch, full: Stretch, heater: Heater) -> float:
     The turning point of a cumulative sum: before it the temperature rises faster than half the expected
     rate, after it slower. Where it begins at the target, the moment at which the target was left.
     """
-    half = expected_k_s(heater, float(full.celsius.mean())) / 2.0
+    half = expected_k_s(heater, float(full.celsius.mean()), float(full.power[-1])) / 2.0
     turn = int(np.argmax(full.celsius - half * full.seconds))
     if full.target - full.celsius[turn] < heater.below_k:
         kept = np.flatnonzero(seen.celsius >= seen.target - heater.fall_k / 4.0)

@@ -1,12 +1,14 @@
-"""Why the network alarms: its tokens are left out one by one, and what lowers the alarm is what it rests on.
+"""Why the network alarms: what it senses is left out part by part; what lowers the alarm is what it rests on.
 
-Pure: the same tokens and the same network give the same words. All that is left out in turn goes through the
-network as one batch; it is done once, when an alarm opens.
+First whole senses are left out, as channels of one tell much the same and may stand in for each other; then
+the channels, which share their sense's weight. What counts is how far the odds of a failure fall, as
+probabilities near 1 hardly move. Pure: the same tokens and the same network give the same words. It is done
+once, when an alarm opens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +19,8 @@ import torch
 from detector.beats import Token
 from detector.model.temporal import Tokens
 from detector.network import sequence
-from features.channels import BALANCE, BED_OFF, EVENT_CHANNEL, HOTEND_OFF, MARK_CHANNEL, SOURCES
+from detector.senses import CAMERA, by_sense, sense_of, words_of
+from features.channels import SOURCES
 from ingest.records import NS_PER_S, FrameRef
 
 Scores: TypeAlias = npt.NDArray[np.float64]
@@ -26,41 +29,17 @@ Scorer: TypeAlias = Callable[[Tokens], Scores]
 
 FRAMES = 12
 """Pictures that are left out one by one: those of the last minute."""
-BEATS = 24
-"""Beats in which a channel is left out: two minutes, as far as a token itself looks back."""
-CAMERA = "camera"
-"""What stands beside the channels for all pictures."""
-LEAST = 1e-3
-"""A score that sinks by less than this in all does not tell what it rests on."""
+SURE = 1e-9
+"""No score is nearer to 0 or 1 than this, or its odds would be without end."""
+LEAST = 0.02
+"""Log odds that fall by less than this in all do not tell what they rest on."""
 SMALL = 0.03
 """Shares below this are noise and are left out."""
 NAMED = 3
-"""As many are told in words."""
+"""As many senses are told in words ..."""
+NAMED_OF_ONE = 2
+"""... and as many channels of one, if they are not much lighter than its first."""
 NO_ONE = "by what several senses say together"
-
-WORDS: Mapping[str, str] = {
-    "hotend_c": "hotend temperature",
-    HOTEND_OFF: "hotend temperature against its target",
-    "hotend_target_c": "hotend target",
-    "bed_c": "bed temperature",
-    BED_OFF: "bed temperature against its target",
-    "bed_target_c": "bed target",
-    BALANCE: "hotend power against what the filament takes",
-    "melt_w": "heat that the filament takes",
-    "extrusion_mm_s": "extrusion",
-    "feed_mm_s": "speed",
-    "x_mm": "motion in x",
-    "y_mm": "motion in y",
-    "z_mm": "motion in z",
-    "e_mm": "motion of the extruder",
-    "planner_free": "free places of the planner",
-    "resends": "resent lines",
-    "garbled": "garbled lines",
-    "lines": "lines that the printer says",
-    MARK_CHANNEL: "state of the print",
-    EVENT_CHANNEL: "what the printer reports",
-}
-"""Channels in words; the others' names are words."""
 
 
 class Explanation(NamedTuple):
@@ -76,39 +55,61 @@ def explain(tokens: Sequence[Token], score: Scorer) -> Explanation:
     whole = sequence(tokens)
     pictured = [token for token in tokens if token.frame is not None][-FRAMES:]
     rows = [token.beat - tokens[0].beat for token in pictured]
-    heard = _heard(whole)
-    variants = [
-        whole,
-        *(_without_frames(whole, [row]) for row in rows),
-        whole.without_frames(),
-        *(_without_channel(whole, channel) for channel in heard),
-    ]
-    scores = score(Tokens(*(torch.cat(each) for each in zip(*variants, strict=True))))
-    drops = scores[0] - scores[1:]
-    by_frame, by_sense = drops[: len(rows)], drops[len(rows) :]
-    weights = _shares(dict(zip((CAMERA, *heard), by_sense.tolist(), strict=True)))
-    frames = _weightiest(pictured, by_frame)
+    weights = weights_of(whole, score)
+    frames = _weightiest(pictured, _falls(whole, [_without_frames(whole, [row]) for row in rows], score))
     return Explanation(weights, frames, in_words(weights, frames))
 
 
+def weights_of(whole: Tokens, score: Scorer) -> dict[str, float]:
+    """What the score of a print's last beat rests on: channels, CAMERA among them, with weights that add up
+    to 1; none where no sense lowers it. ``whole`` is one print, [1, t, ...]."""
+    channels = _heard(whole)
+    senses = {
+        sense: [each for each in channels if sense_of(each) == sense] for sense in map(sense_of, channels)
+    }
+    falls = _falls(
+        whole,
+        [
+            whole.without_frames(),
+            *(_without_channels(whole, own) for own in senses.values()),
+            *(_without_channels(whole, [channel]) for channel in channels),
+        ],
+        score,
+    ).tolist()
+    together = dict(zip((CAMERA, *senses), falls, strict=False))
+    alone = {CAMERA: falls[0], **dict(zip(channels, falls[len(together) :], strict=True))}
+    senses[CAMERA] = [CAMERA]
+    return {
+        channel: weight
+        for sense, share in _shares(together).items()
+        for channel, weight in _divided(share, {each: alone[each] for each in senses[sense]}).items()
+    }
+
+
 def in_words(weights: Mapping[str, float], frames: Sequence[FrameRef]) -> str:
-    """The weightiest, with their shares: "seen in the pictures of 12:03:10 to 12:03:40 UTC (82 %)"."""
-    ranked = sorted(weights, key=lambda name: (-weights[name], name))[:NAMED]
-    told = [f"{_named(name, frames)} ({weights[name] * 100:.0f} %)" for name in ranked]
+    """The weightiest senses, with their shares: "seen in the pictures of 12:03:10 to 12:03:40 UTC (82 %)"."""
+    senses = list(by_sense(weights).values())[:NAMED]
+    told = [f"{_named(channels, frames)} ({sum(channels.values()) * 100:.0f} %)" for channels in senses]
     return ", ".join(told) or NO_ONE
 
 
-def _named(name: str, frames: Sequence[FrameRef]) -> str:
-    if name != CAMERA:
-        return WORDS.get(name, name.replace("_", " "))
+def _named(channels: Mapping[str, float], frames: Sequence[FrameRef]) -> str:
+    """A sense by its weightiest channels."""
+    if CAMERA in channels:
+        return _pictures(frames)
+    most = max(channels.values())
+    return " and ".join([words_of(name) for name in channels if 2 * channels[name] >= most][:NAMED_OF_ONE])
+
+
+def _pictures(frames: Sequence[FrameRef]) -> str:
     times = [f"{datetime.fromtimestamp(frame.captured_ns // NS_PER_S, UTC):%H:%M:%S}" for frame in frames]
     span = " to ".join(dict.fromkeys((times[0], times[-1]))) if times else ""
     return f"seen in the picture{'s' if len(frames) > 1 else ''} of {span} UTC" if span else "the pictures"
 
 
 def _heard(whole: Tokens) -> list[str]:
-    """The channels that were known at all in the beats in which they are left out, in a fixed order."""
-    known = (whole.known & whole.heard[..., None])[0, -BEATS:].any(0).numpy()
+    """The channels that were known at all, in a fixed order."""
+    known = (whole.known & whole.heard[..., None])[0].any(0).numpy()
     return sorted({source for source, there in zip(SOURCES, known, strict=True) if there})
 
 
@@ -118,27 +119,40 @@ def _without_frames(whole: Tokens, rows: Sequence[int]) -> Tokens:
     return whole._replace(seen=seen)
 
 
-def _without_channel(whole: Tokens, channel: str) -> Tokens:
-    known = whole.known.clone()
-    columns = torch.tensor([source == channel for source in SOURCES])
-    known[:, -BEATS:, columns] = False
-    return whole._replace(known=known)
+def _without_channels(whole: Tokens, channels: Collection[str]) -> Tokens:
+    columns = torch.tensor([source in channels for source in SOURCES])
+    return whole._replace(known=whole.known & ~columns)
 
 
-def _shares(drops: Mapping[str, float]) -> dict[str, float]:
-    """What each is of all that lowers the score, without what is next to nothing; they add up to 1."""
-    lowering = {name: drop for name, drop in drops.items() if drop > 0}
+def _falls(whole: Tokens, lacking: Sequence[Tokens], score: Scorer) -> Scores:
+    """By how much the log odds of a failure are lower in each print that lacks something, [n]."""
+    scores = score(Tokens(*(torch.cat(each) for each in zip(whole, *lacking, strict=True))))
+    sure = np.clip(scores, SURE, 1 - SURE)
+    odds: Scores = np.log(sure / (1 - sure))
+    falls: Scores = odds[0] - odds[1:]
+    return falls
+
+
+def _shares(falls: Mapping[str, float]) -> dict[str, float]:
+    """What each is of all that lowers the odds, without what is next to nothing; they add up to 1."""
+    lowering = {name: fall for name, fall in falls.items() if fall > 0}
     total = sum(lowering.values())
     if total < LEAST:
         return {}
-    kept = {name: drop for name, drop in lowering.items() if drop >= SMALL * total}
-    return {name: drop / sum(kept.values()) for name, drop in kept.items()}
+    kept = {name: fall for name, fall in lowering.items() if fall >= SMALL * total}
+    return {name: fall / sum(kept.values()) for name, fall in kept.items()}
 
 
-def _weightiest(pictured: Sequence[Token], drops: Scores) -> tuple[FrameRef, ...]:
+def _divided(weight: float, falls: Mapping[str, float]) -> dict[str, float]:
+    """A sense's weight among its channels; evenly where each of them can be spared alone."""
+    shares = _shares(falls) or dict.fromkeys(falls, 1 / len(falls))
+    return {channel: weight * share for channel, share in shares.items()}
+
+
+def _weightiest(pictured: Sequence[Token], falls: Scores) -> tuple[FrameRef, ...]:
     """Pictures that count half as much as the weightiest one; all of them where none does by itself."""
-    most = float(drops.max(initial=0.0))
-    chosen = drops >= most / 2 if most > LEAST else np.ones(len(pictured), np.bool_)
+    most = float(falls.max(initial=0.0))
+    chosen = falls >= most / 2 if most > LEAST else np.ones(len(pictured), np.bool_)
     return tuple(
         token.frame for token, kept in zip(pictured, chosen, strict=True) if kept and token.frame is not None
     )

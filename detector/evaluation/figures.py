@@ -12,6 +12,7 @@ import msgspec
 from detector.evaluation import events
 from detector.evaluation.curves import Curves, curves
 from detector.evaluation.outcome import PrintOutcome
+from detector.evaluation.reasons import Reasons, reasons
 from detector.evaluation.weighing import FAILING_SHARE, Weighing
 from detector.training.intervals import Interval
 
@@ -90,6 +91,7 @@ class Figures(MethodFigures, frozen=True, kw_only=True):
     baselines: dict[str, BaselineFigures]
     delays: tuple[events.Bar, ...]
     confusion: events.Confusion
+    reasons: Reasons
     pr: tuple[tuple[float, float], ...]
     roc: tuple[tuple[float, float], ...]
 
@@ -133,6 +135,7 @@ def measured(
         baselines={name: _baseline(weighing, weighing.of(theirs)) for name, theirs in others.items()},
         delays=tuple(events.delay_bars(weighing)),
         confusion=events.confusion(weighing.outcomes),
+        reasons=reasons(weighing),
         pr=swept.pr,
         roc=swept.roc,
     )

@@ -8,12 +8,18 @@ S_PER_H = 3600.0
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One alarm: when it opened, what it named, and since when, as it said itself."""
+    """One alarm: when it opened, what it named, and since when, as it said itself.
+
+    ``rests_on`` is the channel that its reason names first, "" where it names none; None where no reason is
+    known.
+    """
 
     at_s: float
     kind: str
     onset_s: float
     score: float  # 0..1
+    by_rule: bool = False  # physics' rules told it, not the network
+    rests_on: str | None = None
 
 
 class PrintOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from detector.evaluation.figures import Ci, Figures, KindFigures, MethodFigures
+from detector.evaluation.figures import Ci, Figures, MethodFigures
+from detector.evaluation.reasons import KindReasons
 
 OURS = "nozzlewatch"
 UNKNOWN = "-"
@@ -14,7 +15,7 @@ HUNDRED = 100.0
 def table(figures: Figures, *, ours: str = OURS) -> str:
     """Several lines without colours; ``ours`` names the method that the figures are of."""
     methods = {ours: figures, **figures.baselines}
-    return "\n\n".join((_set(figures), _methods(methods), _kinds(figures.kinds), _alone(figures)))
+    return "\n\n".join((_set(figures), _methods(methods), _kinds(figures), _alone(figures)))
 
 
 def count_text(value: float | None, ci: Ci = None, digits: int = 1) -> str:
@@ -39,6 +40,13 @@ def seconds_text(value: float | None, ci: Ci = None) -> str:
         return UNKNOWN
     told = f"{value:.0f} s"
     return told if ci is None else f"{told} [{ci[0]:.0f}, {ci[1]:.0f}]"
+
+
+def reason_text(one: KindReasons | None) -> str:
+    """Reasons that name what fails, of those that are known: "9 of 10: 90 % [60, 98]"."""
+    if one is None:
+        return UNKNOWN
+    return f"{one.right} of {one.prints}: {share_text(one.share, one.share_ci)}"
 
 
 def _set(figures: Figures) -> str:
@@ -67,12 +75,18 @@ def _method(name: str, one: MethodFigures) -> Sequence[str]:
     )
 
 
-def _kinds(kinds: Mapping[str, KindFigures]) -> str:
+def _kinds(figures: Figures) -> str:
     rows = (
-        (name, str(one.prints), share_text(one.recall, one.recall_ci), seconds_text(one.delay_median_s))
-        for name, one in kinds.items()
+        (
+            name,
+            str(one.prints),
+            share_text(one.recall, one.recall_ci),
+            seconds_text(one.delay_median_s),
+            reason_text(figures.reasons.kinds.get(name)),
+        )
+        for name, one in figures.kinds.items()
     )
-    return _aligned([("kind", "prints", "recall", "delay"), *rows])
+    return _aligned([("kind", "prints", "recall", "delay", "reason right"), *rows])
 
 
 def _alone(figures: Figures) -> str:
@@ -82,6 +96,9 @@ def _alone(figures: Figures) -> str:
             f"failures told: {within}; 90 % of those found by {seconds_text(figures.delay_p90_s)}",
             f"named right: {share_text(figures.named_right, figures.named_right_ci)}; "
             f"onset off by {seconds_text(figures.onset_error_median_s)}",
+            "reasons that name first what fails: "
+            f"{share_text(figures.reasons.share, figures.reasons.share_ci)} "
+            f"({figures.reasons.right} of {figures.reasons.prints} alarms)",
             _lead(figures),
         )
     )

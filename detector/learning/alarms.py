@@ -16,6 +16,7 @@ from detector.evaluation.outcome import Told as Alarm
 from detector.learning.shards import BEAT_NS, PrintFacts, Told
 from detector.model.kinds import FINE, KINDS
 from detector.policies import POLICIES, KindPolicy
+from detector.senses import leading
 from detector.verdict import Limits, Probabilities
 from ingest.records import NS_PER_S
 
@@ -53,6 +54,8 @@ def outcome(
             kind=each.kind.value,
             onset_s=at_s(each.onset_ns),
             score=each.severity,
+            by_rule=bool(each.text),
+            rests_on=leading(each.evidence.channels) or None,
         )
         for each in opened
     )
@@ -92,7 +95,9 @@ def _series(print_: Watched) -> BeatSeries:
 def _by_window(told: Sequence[Told]) -> dict[int, list[Reason]]:
     found = defaultdict(list)
     for one in told:
-        found[one.window].append(Reason(Kind(one.kind), one.probability, one.since_ns, one.text))
+        found[one.window].append(
+            Reason(Kind(one.kind), one.probability, one.since_ns, one.text, one.channels)
+        )
     return found
 
 

@@ -35,7 +35,7 @@ def box_average_precision(
     if not total:
         raise UsageError("found 0 true boxes, expected at least one: does the source have boxes?")
     ranked = sorted(
-        ((one, at) for at, boxes in enumerate(found) for one in boxes), key=lambda pair: -pair[0].score
+        ((one, at) for at, boxes in enumerate(found) for one in boxes), key=lambda pair: -pair[0].rank
     )
     taken: set[tuple[int, int]] = set()
     right = []

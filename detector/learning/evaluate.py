@@ -24,6 +24,7 @@ from detector.learning.methods import (
     unlearned,
     variants,
 )
+from detector.learning.reasons import explained
 from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed
 from detector.learning.shards import facts_of
@@ -72,7 +73,7 @@ def evaluate_prints(
     _check_apart(prints, chosen_on)
     judge = FrameJudge(model.frame, threads)
     own = PrintSet(model, filed(judge, prints, cache, done))
-    outcomes, others = ours(own), unlearned(own)
+    outcomes, others = explained(own, ours(own)), unlearned(own)
     if chosen_on:
         held_out = PrintSet(model, filed(judge, chosen_on, cache, done))
         others = {**variants(own, held_out), "moving average": moving_average(own, held_out), **others}

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from detector.learning.box_precision import box_average_precision
 from detector.learning.image_parts import prints
 from detector.learning.real_images import RealImage
-from detector.model.failure_map import MAP_THRESHOLD, found_boxes
+from detector.model.failure_map import found_boxes
 from detector.training.auc import Values, auc_interval, draws_of_auc
 from detector.training.intervals import Interval, bootstrap
 from detector.training.metrics import Floats, confusion, per_class, roc_auc
@@ -38,7 +38,6 @@ def image_figures(
     threshold: float,
     *,
     maps: Floats | None = None,
-    map_threshold: float = MAP_THRESHOLD,
     seed: int = 1,
 ) -> Figures:
     """Figures of images of one split by source, and ``mean_auc`` where all of BOTH_LABELS are there.
@@ -54,7 +53,7 @@ def image_figures(
         at = np.array([number for number, image in enumerate(images) if image.source == source])
         those = [images[number] for number in at]
         figures[source] = source_figures(those, scores[at], threshold, seed)
-        boxed = None if maps is None else _map50(those, maps[at], map_threshold)
+        boxed = None if maps is None else _map50(those, maps[at])
         figures[source] |= {} if boxed is None else {"map50": boxed}
         if source in BY_PRINT:
             figures[source]["by_print"] = _by_print(those, scores[at], threshold, seed)
@@ -116,13 +115,13 @@ def _false_frames(called: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], 
     return figures
 
 
-def _map50(images: Sequence[RealImage], maps: Floats, threshold: float) -> float | None:
+def _map50(images: Sequence[RealImage], maps: Floats) -> float | None:
     """None for a source without boxes. A failing image whose box was a slip says nothing and is left out."""
     known = [number for number, image in enumerate(images) if image.boxes or not image.failing]
     true = [images[number].boxes for number in known]
     if not any(true):
         return None
-    return box_average_precision([found_boxes(maps[number], threshold) for number in known], true)
+    return box_average_precision([found_boxes(maps[number]) for number in known], true)
 
 
 def _by_print(images: Sequence[RealImage], scores: Floats, threshold: float, seed: int) -> Figures:

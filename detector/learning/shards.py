@@ -6,7 +6,7 @@ makes them out of recordings by the code that serves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +49,17 @@ class PrintFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(NamedTuple):
-    """What rules said of a window: as ``detector.anomaly.Reason``, with its window's index."""
+    """What rules said of a window: as ``detector.anomaly.Reason``, with its window's index.
+
+    Older prints say nothing of the channels behind it.
+    """
 
     window: int
     kind: str
     probability: float
     since_ns: int
     text: str
+    channels: Mapping[str, float] = {}
 
 
 class Shard(NamedTuple):

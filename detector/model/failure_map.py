@@ -1,7 +1,8 @@
-"""The failure map read as boxes: neighbouring cells above a threshold are one box. Pure, no network in it."""
+"""The failure map read as boxes: neighbouring cells that stand out are one box. Pure, no network in it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,35 +10,52 @@ import numpy.typing as npt
 
 from detector.anomaly import Box
 
-MAP_THRESHOLD = 0.5
-"""Probability from which a cell counts as failing, unless the model says otherwise."""
-
-
+SHARES = (0.3, 0.6, 0.9)
+"""Where a failure ends: at cells of so much of the highest one's probability. No single share suits both a
+faint failure and one that fills the picture, so all are tried (chosen, with SIZE_POWER, on held-out pictures
+of the sources that are learned from: bench/real_boxes.py)."""
+LEAST = 0.1
+"""Probability below which a cell is part of no box, however much it stands out."""
+SIZE_POWER = 0.15
+"""How much a box's size counts: of two whose cells are as sure, the larger one is right more often."""
 MOST = 255
 """The level that stands for probability 1 where a map is stored."""
 SURE = 1e-6
 """No stored probability is nearer to 0 or 1 than this: as logits they would be without end."""
+ROUNDING = 1e-9
+"""Boxes that share less than this are neighbours."""
 
 
 class FoundBox(NamedTuple):
-    """Where a failure was seen, and the highest probability among its cells."""
+    """Where a failure was seen."""
 
     box: Box
-    score: float
+    probability: float  # the highest one among its cells
+    rank: float  # the higher, the surer that the failure is just there: mean probability, less of a small box
 
 
-def found_boxes(logits: npt.NDArray[np.floating[Any]], threshold: float = MAP_THRESHOLD) -> list[FoundBox]:
-    """Boxes of a map of logits [rows, columns], the surest first.
+def found_boxes(
+    logits: npt.NDArray[np.floating[Any]],
+    shares: Sequence[float] = SHARES,
+    size_power: float = SIZE_POWER,
+) -> list[FoundBox]:
+    """Boxes of a map of logits [rows, columns], the surest first; none overlaps another one.
 
-    Cells whose probability is at least ``threshold`` and that share a side belong to one box.
+    Cells that share a side and have at least one of ``shares`` of the highest cell belong to one box.
     """
-    probability = probabilities(logits)
-    parts = components(probability >= threshold)
-    found = [
-        FoundBox(_around(parts == number), float(probability[parts == number].max()))
-        for number in range(1, int(parts.max(initial=0)) + 1)
-    ]
-    return sorted(found, key=lambda one: -one.score)
+    candidates = _candidates(probabilities(logits), shares, size_power)
+    found: list[FoundBox] = []
+    for one in sorted(candidates, key=lambda one: -one.rank):
+        if not any(_overlap(one.box, surer.box) for surer in found):
+            found.append(one)
+    return found
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes share more than an edge."""
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return min(across, down) > ROUNDING
 
 
 def probabilities(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
@@ -54,6 +72,20 @@ def logits_of(stored: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """What ``levels`` gave as logits again."""
     probability = np.clip(stored.astype(np.float64) / MOST, SURE, 1 - SURE)
     return np.asarray(np.log(probability / (1 - probability)), np.float64)
+
+
+def _candidates(
+    probability: npt.NDArray[np.float64], shares: Sequence[float], size_power: float
+) -> list[FoundBox]:
+    """The boxes at each share; those of one lie within those of a lower one."""
+    found: list[FoundBox] = []
+    for share in shares:
+        parts = components(probability >= max(share * probability.max(), LEAST))
+        for number in range(1, int(parts.max(initial=0)) + 1):
+            box, cells = _around(parts == number), probability[parts == number]
+            rank = float(cells.mean()) * (box.width * box.height) ** size_power
+            found.append(FoundBox(box, float(cells.max()), rank))
+    return found
 
 
 def components(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

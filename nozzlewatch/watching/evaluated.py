@@ -24,6 +24,7 @@ ALONE = frozenset(
         "baselines",
         "delays",
         "confusion",
+        "reasons",
         "pr",
         "roc",
         "groups",

@@ -69,7 +69,7 @@ def to_dict(result: Result) -> dict[str, Any]:
 
 def _box(found: FoundBox) -> dict[str, float]:
     box = {name: round(part, DIGITS) for name, part in found.box._asdict().items()}
-    return {**box, "probability": round(found.score, DIGITS)}
+    return {**box, "probability": round(found.probability, DIGITS)}
 
 
 __all__ = ["LeftOut", "Predicted", "Result", "judged_ones", "kinds_of", "to_dict"]

@@ -85,7 +85,8 @@ def card(one: Predicted, small: Picture) -> Card:
             for name, share in kinds_of(one)[:BARS]
         ],
         spots=[
-            Spot(percent(found.score), *(100 * part for part in found.box)) for found in said.boxes[:BOXES]
+            Spot(percent(found.probability), *(100 * part for part in found.box))
+            for found in said.boxes[:BOXES]
         ],
     )
 

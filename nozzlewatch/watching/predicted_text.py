@@ -74,7 +74,7 @@ def clock_text(seconds: float) -> str:
 def box_text(found: FoundBox) -> str:
     """ "97 % at 12,30 (25 x 18)", in percent of the picture's sides."""
     x, y, width, height = (round(100 * part) for part in found.box)
-    return f"{percent(found.score)} at {x},{y} ({width} x {height})"
+    return f"{percent(found.probability)} at {x},{y} ({width} x {height})"
 
 
 def _pictures(judged: Sequence[Predicted]) -> Table:

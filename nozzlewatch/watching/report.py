@@ -15,7 +15,8 @@ from detector.evaluation.calibration import Reliability
 from detector.evaluation.figures import Figures
 from ingest.errors import UsageError
 from nozzlewatch.watching import report_charts as drawing
-from nozzlewatch.watching.report_text import group_lines, headline, kind_lines, methods, waited_text
+from nozzlewatch.watching.report_headline import headline, waited_text
+from nozzlewatch.watching.report_text import group_lines, kind_lines, methods
 from sinks.anomaly_text import percent, plain
 from sinks.pages import rendered
 from sinks.report_charts import NOVELTY_COLOR, color_of

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from detector.beats import Token
-from detector.explain import BEATS, CAMERA, FRAMES, NO_ONE, WORDS, Explanation, explain, in_words
+from detector.explain import FRAMES, NO_ONE, Explanation, explain, in_words
 from detector.model.temporal import Tokens, build_temporal
+from detector.senses import CAMERA, SENSES, WORDS, by_sense, leading
 from features.channels import NAMES, SENSOR_DIM, SOURCES
 from ingest.records import NS_PER_S, FrameRef
 from tests.detector.small_watch import FIRST_BEAT, SHAPE, token
@@ -23,13 +24,18 @@ def film(beats: int = 30) -> list[Token]:
 
 
 def scoring(columns: Sequence[int], frames: float = 0.0) -> object:
-    """A hand-made network: how many of these numbers are known in the last beat, and how many pictures."""
+    """A hand-made network: its log odds are how many of these numbers are known in the last beat, and how
+    many pictures there are."""
 
     def score(tokens: Tokens) -> np.ndarray:
         read = (tokens.known & tokens.heard[..., None])[:, -1, list(columns)].float().mean(1)
-        return (read * (1 - frames) + frames * tokens.seen.float().mean(1)).double().numpy()
+        return chance(read * (1 - frames) + frames * tokens.seen.float().mean(1))
 
     return score
+
+
+def chance(log_odds: torch.Tensor) -> np.ndarray:
+    return log_odds.double().sigmoid().numpy()
 
 
 def test_the_channel_that_the_score_rests_on_is_named() -> None:
@@ -49,7 +55,7 @@ def test_one_picture_that_counts_is_told_by_its_time() -> None:
     tokens = film()
 
     def score(tokens: Tokens) -> np.ndarray:
-        return tokens.seen[:, -3].double().numpy()
+        return chance(tokens.seen[:, -3])
 
     said = explain(tokens, score)
     frame = tokens[-3].frame
@@ -62,7 +68,7 @@ def test_pictures_that_count_only_together_are_told_as_a_span() -> None:
     tokens = film()
 
     def score(tokens: Tokens) -> np.ndarray:
-        return tokens.seen.any(1).double().numpy()
+        return chance(tokens.seen.any(1))
 
     said = explain(tokens, score)
     assert said.frames == tuple(each.frame for each in tokens[-FRAMES:])
@@ -82,15 +88,41 @@ def test_a_print_without_a_camera_and_one_without_telemetry_are_explained_by_wha
     assert set(explain(mute, scoring(POWER, frames=1.0)).channels) == {CAMERA}
 
 
-def test_only_the_last_beats_of_a_channel_are_left_out() -> None:
-    long_ago: list[torch.Tensor] = []
+def test_channels_that_stand_in_for_each_other_are_told_as_their_sense() -> None:
+    """Either number is enough, so neither is missed alone; channel by channel, the pictures would be told."""
+    columns = [SOURCES.index("hotend_c"), SOURCES.index("hotend_power")]
 
     def score(tokens: Tokens) -> np.ndarray:
-        long_ago.append(tokens.known[:, :-BEATS])
-        return np.zeros(len(tokens.seen))
+        read = tokens.known[:, -1, columns].any(1).float() + 0.5 * tokens.seen[:, -1].float()
+        return chance(read)
 
-    explain(film(BEATS + 6), score)
-    assert long_ago[0].all()
+    said = explain(film(), score)
+    hotend = [name for name in SENSES["hotend"] if name in SOURCES]
+    assert said.channels == pytest.approx({CAMERA: 1 / 3, **dict.fromkeys(hotend, 2 / 3 / len(hotend))})
+    assert next(iter(by_sense(said.channels))) == "hotend"
+    assert said.text.startswith("hotend power against what the filament takes and hotend temperature (67 %)")
+
+
+def test_what_makes_an_alarm_sure_is_named_though_its_probability_hardly_moves() -> None:
+    column = SOURCES.index("fan")
+
+    def score(tokens: Tokens) -> np.ndarray:
+        return chance(12.0 + 3.0 * tokens.known[:, -1, column].float())
+
+    assert explain(film(), score).channels == {"fan": 1.0}
+
+
+def test_the_channel_told_first_is_of_the_weightiest_sense() -> None:
+    weights = {CAMERA: 0.4, "hotend_c": 0.25, "hotend_power": 0.35}
+    assert leading(weights) == "hotend_power"
+    assert leading({}) == ""
+    assert leading({"of nobody": 1.0}) == "of nobody"
+
+
+def test_every_channel_is_of_one_sense() -> None:
+    channels = [channel for own in SENSES.values() for channel in own]
+    assert len(channels) == len(set(channels))
+    assert set(SOURCES) == set(channels)
 
 
 def test_a_network_that_has_learned_one_channel_names_it() -> None:
@@ -134,9 +166,10 @@ def test_every_channel_has_words_that_are_no_names_of_variables() -> None:
     assert len(NAMES) == len(SOURCES)
 
 
-def test_words_tell_the_weightiest_first_and_no_more_than_a_few() -> None:
+def test_words_tell_the_weightiest_sense_first_and_no_more_than_a_few() -> None:
     frame = FrameRef(camera="c", captured_ns=FIRST_BEAT * 5 * NS_PER_S, width=1, height=1)
-    weights = {"bed_c": 0.1, CAMERA: 0.5, "fan": 0.3, "e_mm": 0.06, "x_mm": 0.04}
-    text = "seen in the picture of 22:13:20 UTC (50 %), fan (30 %), bed temperature (10 %)"
+    weights = {CAMERA: 0.3, "bed_c": 0.25, "bed_power": 0.15, "fan": 0.2, "x_mm": 0.1}
+    text = "bed temperature and bed power (40 %), seen in the picture of 22:13:20 UTC (30 %), fan (20 %)"
     assert in_words(weights, [frame]) == text
     assert in_words({CAMERA: 1.0}, []) == "the pictures (100 %)"
+    assert in_words({"bed_c": 0.9, "bed_power": 0.1}, []) == "bed temperature (100 %)"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from detector.evaluation.baselines import always_on, never_on
 from detector.evaluation.calibration import reliability
@@ -17,7 +18,8 @@ from detector.evaluation.figures import Figures, measured
 from ingest.errors import UsageError
 from nozzlewatch.watching import report_charts
 from nozzlewatch.watching.report import SHOWN, Example, write_report
-from nozzlewatch.watching.report_text import headline, methods
+from nozzlewatch.watching.report_headline import headline
+from nozzlewatch.watching.report_text import methods
 from tests.detector.evaluation.farm import ONSET_S, SHARES, failing, farm, normal, told
 
 JPEG = b"\xff\xd8\xff\xe0 a small picture"
@@ -53,6 +55,17 @@ def test_figures_methods_and_kinds_are_on_the_page(tmp_path: Path, figures: Figu
     assert any("always on alarms all the time 100.0" in row and "beyond" in row for row in shown)
     assert any(row.startswith("heater fault 10 30 %") for row in shown)
     assert any(row.startswith("visual kinds 30") for row in shown)
+
+
+def test_reasons_are_on_the_page_where_any_are_known(tmp_path: Path, figures: Figures) -> None:
+    assert not any("Reason right" in line.name for line in headline(figures))
+    alarm = replace(told(ONSET_S + 5.0), rests_on="camera")
+    known = measured([normal(), failing("a", alarm), failing("b", replace(alarm, rests_on="fan"))], SHARES)
+    shown = rows(write(tmp_path, known))
+    assert any(row.startswith("spaghetti") and row.endswith("1 of 2: 50 % [9, 91]") for row in shown)
+    assert any(
+        row.startswith("Reason right 50 % 9 to 91 %") and "of 2 failures found" in row for row in shown
+    )
 
 
 def test_what_was_measured_on_stands_beside_the_headline(tmp_path: Path, figures: Figures) -> None:

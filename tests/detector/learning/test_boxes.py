@@ -71,10 +71,38 @@ def test_a_map_is_read_as_the_boxes_that_it_was_made_of() -> None:
     first, second = found_boxes(logits)
     assert first.box == pytest.approx(cells(2, 1, 5, 3))
     assert second.box == pytest.approx(cells(9, 9, 1, 2))
-    assert [first.score, second.score] == pytest.approx([1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-2))])
-    assert found_boxes(logits, threshold=0.96) == []
-    assert [one.box for one in found_boxes(logits, threshold=0.9)] == [cells(3, 2, 1, 1)]
+    assert [first.probability, second.probability] == pytest.approx(
+        [1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-2))]
+    )
     assert len(found_boxes(np.full((13, 13), 1e4))) == 1
+
+
+def test_a_faint_failure_has_a_box_and_a_map_of_nothing_has_none() -> None:
+    logits = np.full((13, 13), -6.0)
+    logits[4:6, 4:7] = -1.0
+    (found,) = found_boxes(logits)
+    assert found.box == pytest.approx(cells(4, 4, 3, 2))
+    assert found.probability < 0.3
+    assert found_boxes(logits - 2.0) == []
+
+
+def test_of_two_failures_of_unlike_strength_each_ends_where_it_stands_out() -> None:
+    """At a third of the highest cell both and what is between them are one: that is not the box."""
+    logits = np.full((13, 13), -8.0)
+    logits[3:10, 2:11] = -0.5
+    logits[3:10, 2:5] = logits[3:10, 8:11] = 3.0
+    boxes = [one.box for one in found_boxes(logits)]
+    assert sorted(boxes) == [pytest.approx(cells(2, 3, 3, 7)), pytest.approx(cells(8, 3, 3, 7))]
+
+
+def test_boxes_are_told_the_surest_first_and_none_lies_over_another() -> None:
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        found = found_boxes(random.normal(-6, 4, (13, 13)))
+        assert [one.rank for one in found] == sorted((one.rank for one in found), reverse=True)
+        boxes = [one.box for one in found]
+        assert len(boxes) > 1
+        assert not any(shared(one, other) > 1e-9 for n, one in enumerate(boxes) for other in boxes[:n])
 
 
 def test_cells_that_only_meet_at_a_corner_are_two_parts() -> None:

@@ -19,6 +19,10 @@ from tests.detector.learning.made_up import image
 LEFT, RIGHT = Box(0.0, 0.0, 0.4, 1.0), Box(0.6, 0.0, 0.4, 1.0)
 
 
+def found_box(box: Box, rank: float) -> FoundBox:
+    return FoundBox(box, 1.0, rank)
+
+
 def measured(source: str, failing: list[int], prints: list[str] | None = None) -> list[RealImage]:
     """Images of the split ``eval``."""
     names = prints or [str(number) for number in range(len(failing))]
@@ -89,25 +93,25 @@ def test_boxes_are_measured_where_a_source_has_them() -> None:
     figures = image_figures(images, np.ones(4), 0.5, maps=maps)
     assert figures["p3rc"]["map50"] == 1
     assert "map50" not in figures["other"]
-    maps[0, 12, 12] = 3  # a surer one that is wrong
+    maps[0, 8:13, 7:13] = 5  # a surer one that is wrong
     assert image_figures(images, np.ones(4), 0.5, maps=maps)["p3rc"]["map50"] == 0.5
 
 
 def test_average_precision_of_boxes_as_voc_counts_it() -> None:
     """Three true boxes; found, from the surest on: right, the same again, wrong, right."""
     found = [
-        [FoundBox(LEFT, 0.9), FoundBox(Box(0.0, 0.0, 0.4, 0.9), 0.8), FoundBox(RIGHT, 0.3)],
-        [FoundBox(RIGHT, 0.5)],
+        [found_box(LEFT, 0.9), found_box(Box(0.0, 0.0, 0.4, 0.9), 0.8), found_box(RIGHT, 0.3)],
+        [found_box(RIGHT, 0.5)],
     ]
     assert box_average_precision(found, [[LEFT, RIGHT], [LEFT]]) == pytest.approx((1 + 2 / 4) / 3)
     assert box_average_precision([[], []], [[LEFT], []]) == 0
-    assert box_average_precision([[FoundBox(LEFT, 0.1)], [FoundBox(LEFT, 0.9)]], [[LEFT], []]) == 0.5
+    assert box_average_precision([[found_box(LEFT, 0.1)], [found_box(LEFT, 0.9)]], [[LEFT], []]) == 0.5
     with pytest.raises(UsageError, match="found 0 true boxes"):
         box_average_precision([[]], [[]])
 
 
 def test_precision_is_raised_to_the_best_at_more_recall() -> None:
-    found = [[FoundBox(RIGHT, 0.9)], [FoundBox(LEFT, 0.8)], [FoundBox(LEFT, 0.7)]]
+    found = [[found_box(RIGHT, 0.9)], [found_box(LEFT, 0.8)], [found_box(LEFT, 0.7)]]
     assert box_average_precision(found, [[LEFT], [LEFT], [LEFT]]) == pytest.approx(2 / 3 * 2 / 3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -15,7 +16,7 @@ from tests.detector.learning.tiny_prints import ONSET, tiny, write_prints
 
 
 def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
-    told = [Told(3, "stall", 0.9, 12, "no line for 9 s")]
+    told = [Told(3, "stall", 0.9, 12, "no line for 9 s", {"lines": 1.0})]
     shard = tiny("one", Kind.BLOB)._replace(told=told)
     write_shard(tmp_path / "one.beats", shard)
     found = read_shard(tmp_path / "one.beats")
@@ -23,6 +24,11 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(found, name), getattr(shard, name))
     assert facts_of(tmp_path / "one.beats") == shard.facts
+
+
+def test_an_older_prints_rules_have_no_channels() -> None:
+    older = msgspec.json.encode([(3, "stall", 0.9, 12, "no line for 9 s")])
+    assert msgspec.json.decode(older, type=list[Told]) == [Told(3, "stall", 0.9, 12, "no line for 9 s", {})]
 
 
 def test_each_beat_has_its_own_picture_and_time() -> None:

@@ -7,7 +7,7 @@ detector which starts anew gives the network the very same numbers as one that n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,13 @@ from msgspec import Struct
 
 from detector.anomaly import Kind
 from detector.model.failure_map import levels, logits_of
+from detector.model.past import Past
 from detector.verdict import Evidence
 from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
 from features.channels import sensor_token
+from features.flow import FlowState, advance, flow, reading
 from features.sequence import History
-from ingest.records import FrameRef, Mark, Record
+from ingest.records import FrameRef, Mark, Record, Window
 
 
 class Token(Record, frozen=True, kw_only=True):
@@ -30,7 +32,7 @@ class Token(Record, frozen=True, kw_only=True):
     model: str  # the weights that made it: another network cannot read its embedding
     beat: int
     end_ns: int
-    embedding: bytes | None = None  # float16 [EMBEDDING_DIM]
+    embedding: bytes | None = None  # float16 [SIGHT_DIM]
     where: bytes | None = None  # uint8 [GRID, GRID], the failure map's probabilities of 255
     frame: FrameRef | None = None
     sensors: bytes  # float16 [SENSOR_DIM]
@@ -51,22 +53,35 @@ class WatchState(Struct, frozen=True, kw_only=True):
 
     model: str
     first_beat: int  # since when this print is watched: what lies before is no past of it
+    flow: FlowState = FlowState()
+    past: Past = Past()  # of its pictures
     evidence: Evidence = Evidence()
     because: Because | None = None
 
 
-def draft(history: History, model: str, clear_ns: int) -> Token | None:
-    """The token of the beat that the newest window closes, its picture yet to be looked at.
+class Draft(NamedTuple):
+    """A beat's token, its picture yet to be looked at, and the print's heat balance after it."""
 
-    None within a beat, and while no print runs. ``clear_ns`` is when the newest picture was taken that bears
-    no mark: a beat whose last picture is another one has none.
+    token: Token
+    flow: FlowState
+
+
+def drafts(window: Window) -> bool:
+    """Whether a window closes a beat of a print."""
+    return closes_beat(window) and not window.marks & Mark.IDLE
+
+
+def draft(history: History, model: str, clear_ns: int, before: FlowState) -> Draft:
+    """What is known of the beat that the newest window closes (``drafts``).
+
+    ``clear_ns`` is when the newest picture was taken that bears no mark: a beat whose last picture is another
+    one has none. ``before`` is the print's heat balance before the beat.
     """
     window = history.newest
-    if not closes_beat(window) or window.marks & Mark.IDLE:
-        return None
     frame = frame_of_beat(each for each in history.windows if each.job == window.job)
-    sensed = sensor_token(history, BEAT_WINDOWS)
-    return Token(
+    after = advance(before, reading(history, BEAT_WINDOWS), BEAT_WINDOWS)
+    sensed = sensor_token(history, flow(after), BEAT_WINDOWS)
+    token = Token(
         printer=window.printer,
         job=window.job,
         model=model,
@@ -77,6 +92,7 @@ def draft(history: History, model: str, clear_ns: int) -> Token | None:
         known=sensed.known.tobytes(),
         heard=sensed.heard,
     )
+    return Draft(token, after)
 
 
 def belongs(token: Token, state: WatchState | None, job: str) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from features.flow import SPANS, Flow
 from features.sequence import History
 from ingest.records import CHANNEL, CHANNELS, STEPS_PER_WINDOW, Bools, EventKind, Floats, Mark
 
@@ -179,14 +180,19 @@ FEATURES: tuple[Feature, ...] = (
     Feature("progress", held, SHORT_S, 1.0),
     Feature("layer", held, SHORT_S, 5.0, logarithmic=True),
 )
+FLOW_SCALES = {"missing": 4.0, "missing_w": 2.0, "full": 4.0}
+"""Of the numbers that say whether the filament's heat is missing (features/flow.py)."""
+FLOW_NAMES = tuple(f"flow {figure} {span} beats" for figure in FLOW_SCALES for span in SPANS)
 NAMES: tuple[str, ...] = (
     *(feature.name for feature in FEATURES),
+    *FLOW_NAMES,
     *(f"{MARK_CHANNEL} {mark.name}" for mark in MARKS),
     *(f"{EVENT_CHANNEL} {kind.name}" for kind in EVENTS),
 )
 """What each number of a token is."""
 SOURCES: tuple[str, ...] = (
     *(feature.channel for feature in FEATURES),
+    *(BALANCE for _ in FLOW_NAMES),
     *(MARK_CHANNEL for _ in MARKS),
     *(EVENT_CHANNEL for _ in EVENTS),
 )
@@ -205,8 +211,11 @@ class SensorToken(NamedTuple):
     heard: bool
 
 
-def sensor_token(history: History, beat_s: float = SHORT_S) -> SensorToken:
-    """The token of the beat that ends with the history's newest window; ``beat_s`` is its length, s."""
+def sensor_token(history: History, flow: Flow, beat_s: float = SHORT_S) -> SensorToken:
+    """The token of the beat that ends with the history's newest window; ``beat_s`` is its length, s.
+
+    ``flow`` is what the print's heat balance says after that beat.
+    """
     grid = _with_made(*history.grid(LONG_S * STEPS_PER_WINDOW))
     found = {group: group[0](grid.last(group[1])) for group in _GROUPS}
     numbers, known = np.zeros(SENSOR_DIM, np.float32), np.ones(SENSOR_DIM, np.bool_)
@@ -215,7 +224,10 @@ def sensor_token(history: History, beat_s: float = SHORT_S) -> SensorToken:
         known[at] = told.known[row]
         value = (told.values[row] - feature.offset) if known[at] else 0.0
         numbers[at] = (np.log1p(max(value, 0.0)) if feature.logarithmic else value) / feature.scale
-    numbers[len(FEATURES) :] = _said(history, beat_s)
+    balance = np.concatenate([getattr(flow, figure) / scale for figure, scale in FLOW_SCALES.items()])
+    after = len(FEATURES) + len(balance)
+    numbers[len(FEATURES) : after], known[len(FEATURES) : after] = balance, ~np.isnan(balance)
+    numbers[after:] = _said(history, beat_s)
     heard = bool(grid.last(beat_s).measured.any())
     return SensorToken(np.clip(np.nan_to_num(numbers), -LIMIT, LIMIT), known, heard)
 

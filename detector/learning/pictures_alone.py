@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.learning.preprocess import Beat, joined, look_at
 from detector.learning.shards import BEAT_NS, Shard
-from features.channels import SENSOR_DIM, SensorToken
+from features.channels import SENSOR_DIM
 from features.quality import Quality, QualityState
 from ingest.errors import SourceError
 from ingest.recordings.format import Picture
@@ -34,8 +34,11 @@ def pictures_of(recording: Path) -> Shard:
             kept[picture.at_ns // BEAT_NS] = picture.data
     if not kept:
         raise SourceError(f"{recording}: found no picture that can be judged, expected some")
-    nothing = SensorToken(np.zeros(SENSOR_DIM, np.float32), np.zeros(SENSOR_DIM, np.bool_), heard=False)
-    beats = [Beat(beat, (beat + 1) * BEAT_NS, *nothing, kept[beat]) for beat in sorted(kept)]
+    sensors, known = np.zeros(SENSOR_DIM, np.float16), np.zeros(SENSOR_DIM, np.bool_)
+    beats = [
+        Beat(beat, (beat + 1) * BEAT_NS, sensors, known, heard=False, jpeg=kept[beat])
+        for beat in sorted(kept)
+    ]
     return joined(recording, beats, [], None)
 
 

@@ -9,20 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from detector import rules
 from detector.anomaly import BLIND, Kind
+from detector.beats import Token, draft, drafts
 from detector.learning.shards import BEAT_NS, BEAT_S, SUFFIX, UNKNOWN, PrintFacts, Shard, Told, write_shard
 from detector.model.encoder import SIDE
 from detector.model.kinds import FINE, KINDS
 from detector.state import HORIZON
 from features import quality
-from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
-from features.channels import SENSOR_DIM, sensor_token
+from features.beats import frame_of_beat
+from features.channels import SENSOR_DIM
+from features.flow import FlowState
 from features.frame import decode_frame
 from features.quality import Quality, QualityState
 from features.sequence import History
@@ -55,7 +57,7 @@ class Beat(NamedTuple):
 
     number: int
     end_ns: int
-    sensors: np.ndarray[tuple[int], np.dtype[np.float32]]
+    sensors: np.ndarray[tuple[int], np.dtype[np.float16]]
     known: np.ndarray[tuple[int], np.dtype[np.bool_]]
     heard: bool
     jpeg: bytes
@@ -96,29 +98,38 @@ def shard_of(recording: Path) -> Shard:
     history, camera, beats, told = History(HORIZON), None, list[Beat](), list[Told]()
     marked: dict[int, Quality] = {}  # by the frame's time, in this beat
     jpegs: dict[int, bytes] = {}
+    balance, job, heat = FlowState(), "", None
     for window, frame in windows:
         history.push(window)
+        if window.job != job:
+            balance, job = FlowState(), window.job
         if frame is not None:
             camera, marks = look_at(
                 camera, frame.jpeg, frame.captured_ns, idle=bool(window.marks & Mark.IDLE)
             )
             marked[frame.captured_ns], jpegs[frame.captured_ns] = marks, frame.jpeg
+        heat, reasons = rules.judge_on(heat, history)
         told += [
-            Told(window.index, reason.kind, reason.probability, reason.since_ns, reason.text)
-            for reason in rules.judge(history)
+            Told(window.index, *reason[:4], dict(reason.channels))
+            for reason in reasons
             if reason.kind not in BLIND
         ]
-        if closes_beat(window) and not window.marks & Mark.IDLE:  # as detector.beats.draft
+        if drafts(window):
+            token, balance = draft(history, "", 0, balance)
             shown = frame_of_beat(history.windows)
             clear = shown is not None and marked.get(shown.captured_ns) == Quality.NONE
             jpeg = jpegs[shown.captured_ns] if shown is not None and clear else b""
-            beats.append(Beat(beat_of(window), window.end_ns, *sensor_token(history, BEAT_WINDOWS), jpeg))
+            beats.append(Beat(token.beat, token.end_ns, *_sensed(token), jpeg))
             marked.clear()
             jpegs.clear()
     if not beats:
         raise SourceError(f"{recording}: found less than {BEAT_S:g} s, expected a print")
     halts = [e.at_ns for window, _ in windows for e in window.events if e.kind is EventKind.HALTED]
     return joined(recording, beats, told, min(halts, default=None))
+
+
+def _sensed(token: Token) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
+    return np.frombuffer(token.sensors, np.float16), np.frombuffer(token.known, np.bool_), token.heard
 
 
 class Preprocessed(NamedTuple):

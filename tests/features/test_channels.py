@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from features.channels import FEATURES, LIMIT, NAMES, SENSOR_DIM, SOURCES, SensorToken, sensor_token
+from features.flow import NOTHING, SPANS, Flow
 from features.sequence import History
 from ingest.records import EventKind, Mark, Window
 from tests.detector.windows import Script, film, ramp
 
 
-def token(windows: list[Window]) -> SensorToken:
+def token(windows: list[Window], flow: Flow = NOTHING) -> SensorToken:
     history = History(120)
     for window in windows:
         history.push(window)
-    return sensor_token(history)
+    return sensor_token(history, flow)
 
 
 def number(told: SensorToken, name: str) -> float:
@@ -60,6 +61,14 @@ def test_a_reading_that_jumps_is_rough_and_one_that_glides_is_not() -> None:
     gliding = token(printing(hotend_c=ramp((60, 210.0), (120, 180.0))))
     assert number(jumping, "hotend_c roughness 30 s") == pytest.approx(60 / 20)
     assert number(gliding, "hotend_c roughness 30 s") < 0.1
+
+
+def test_the_heat_balance_stands_in_the_token_as_far_as_it_is_known() -> None:
+    told = token(printing(), Flow(np.array([2.0, 4.0, np.nan]), np.full(3, 1.0), np.full(3, np.nan)))
+    assert number(told, f"flow missing {SPANS[1]} beats") == pytest.approx(1.0)
+    assert number(told, f"flow missing_w {SPANS[2]} beats") == pytest.approx(0.5)
+    assert not told.known[NAMES.index(f"flow missing {SPANS[2]} beats")]
+    assert not token(printing()).known[NAMES.index(f"flow full {SPANS[0]} beats")]
 
 
 def test_what_was_never_told_is_zero_and_not_known() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-from detector.anomaly import Kind
+from detector import rules
+from detector.anomaly import Kind, Reason
+from detector.beats import draft, drafts
 from detector.learning.preprocess import (
     Preprocessed,
     Stopped,
@@ -20,8 +23,8 @@ from detector.learning.preprocess import (
 )
 from detector.learning.shards import BEAT_S, UNKNOWN, Shard, read_shard
 from detector.model.kinds import FINE, KINDS
-from features.beats import beat_of, closes_beat
-from features.channels import sensor_token
+from features.beats import beat_of
+from features.flow import FlowState
 from features.frame import decode_frame
 from features.sequence import History
 from ingest.errors import UsageError
@@ -69,19 +72,30 @@ def test_tokens_and_pictures_are_those_that_the_detector_sees(
 ) -> None:
     """Of a beat in the middle, by its windows themselves."""
     shard = shards["train-5-00000"]
-    history, row = History(120), len(shard.beats) // 2
+    history, balance, row = History(120), FlowState(), len(shard.beats) // 2
     for window, _ in captured(recordings / "train-5-00000.mcap"):
         history.push(window)
-        if closes_beat(window) and beat_of(window) == shard.beats[row]:
-            token = sensor_token(history)
+        if not drafts(window):
+            continue
+        token, balance = draft(history, "any", 0, balance)
+        if beat_of(window) == shard.beats[row]:
             break
-    np.testing.assert_array_equal(shard.sensors[row], token.values.astype(np.float16))
-    np.testing.assert_array_equal(shard.known[row], token.known)
+    assert shard.sensors[row].tobytes() == token.sensors
+    assert shard.known[row].tobytes() == token.known
     assert shard.heard.all()
     assert shard.clear.any()
     for at in range(len(shard.beats)):
         assert bool(shard.jpeg(at)) == shard.clear[at]
     assert decode_frame(shard.jpeg(int(np.flatnonzero(shard.clear)[0]))) is not None
+
+
+def test_what_rules_told_is_kept_with_its_channels(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = Reason(Kind.STALL, 0.9, 5, "no line", MappingProxyType({"lines": 1.0}))
+    monkeypatch.setattr(rules, "judge", lambda history: [reason])
+    told = shard_of(recordings / "train-5-00000.mcap").told
+    assert {one[1:5] for one in told} == {("stall", 0.9, 5, "no line")}
+    assert all(one.channels == {"lines": 1.0} for one in told)
+    assert len({one.window for one in told}) == len(told)
 
 
 def test_what_is_there_stays_and_what_is_broken_is_passed_over(recordings: Path, tmp_path: Path) -> None:

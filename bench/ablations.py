@@ -30,8 +30,9 @@ from detector.learning.real_lessons import RealLessons
 from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed
 from detector.learning.shards import shards_in
-from detector.learning.temporal_learner import TemporalLearner
-from detector.model.frame_network import EMBEDDING_DIM, build_frame_network
+from detector.learning.temporal_learner import TemporalLearner, standardise
+from detector.model.frame_network import build_frame_network
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape, build_temporal
 from detector.model.watch_model import DEFAULT, load_watch_model
 from detector.model.weights import load_weights
@@ -44,7 +45,7 @@ from features.channels import SENSOR_DIM
 FRAME_EPOCHS, PAIRS_AN_EPOCH = 3, 1200
 TEMPORAL_EPOCHS = 10
 TRUNK = "weights/squeezenet1_1_features.safetensors"
-SHAPE = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM)
+SHAPE = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
 BEAT_S = 5
 
 FRAMES: Mapping[str, Mapping[str, Any]] = {
@@ -117,6 +118,7 @@ def temporal(name: str, train: Path, held_out: Path) -> dict[str, Any]:
         paths = shards_in([folder])
         sets.append([Filed(*pair) for pair in zip(paths, see(judge, paths, cache), strict=True)])
     network = build_temporal(changed.get("shape", SHAPE))
+    standardise(network, sets[0])
     recipe = Recipe(epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", 1e-3), warmup_steps=60)
     with running("cpu") as place:
         learner = TemporalLearner(

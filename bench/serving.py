@@ -12,7 +12,8 @@ from bench.darknet import SIDE as DARKNET_SIDE
 from bench.darknet import Darknet
 from bench.figure import Figure, ms_side_by_side
 from detector.model.engine import Engine, compiled
-from detector.model.frame_network import EMBEDDING_DIM, build_frame_network
+from detector.model.frame_network import build_frame_network
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape, TokenCache, Tokens, build_temporal
 from features.channels import SENSOR_DIM
 from features.frame import SIDE
@@ -49,7 +50,7 @@ def _on_one(engine: Engine, side: int) -> Callable[[], object]:
 
 def _beats(printers: int) -> Callable[[], object]:
     """Judges one more beat of so many printers, whose rings are full."""
-    shape = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM)
+    shape = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
     network, cache = build_temporal(shape).eval(), TokenCache(shape, printers)
     tokens, slots, beats = _tokens(shape, printers), torch.arange(printers), count()
 

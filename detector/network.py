@@ -18,7 +18,8 @@ from torch import Tensor
 
 from detector.beats import Token, packed_map
 from detector.model.engine import Engine, EngineName, Floats, compiled
-from detector.model.frame_network import EMBEDDING_DIM, FrameNetwork
+from detector.model.frame_network import FrameNetwork
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import Judged, TokenCache, Tokens
 from detector.model.watch_model import WatchModel
 from detector.verdict import Probabilities, calibrated
@@ -164,7 +165,7 @@ def sequence(tokens: Sequence[Token]) -> Tokens:
     to the last one, with holes for beats that are missing."""
     rows = [token.beat - tokens[0].beat for token in tokens]
     seen = np.array([token.embedding is not None for token in tokens])
-    blank = np.zeros(EMBEDDING_DIM, np.float16).tobytes()
+    blank = np.zeros(SIGHT_DIM, np.float16).tobytes()
     return Tokens(
         embeddings=_rows(rows, [_numbers(token.embedding or blank) for token in tokens]),
         seen=_rows(rows, seen),

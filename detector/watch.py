@@ -9,22 +9,34 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import redis
 from msgspec.structs import replace
 
 from detector.alarms import Place, open_kinds, opens, since_ns
 from detector.anomaly import Box, Kind, Reason
-from detector.beats import Because, Token, WatchState, belongs, draft, frames_of, unpacked_map
+from detector.beats import (
+    Because,
+    Token,
+    WatchState,
+    belongs,
+    draft,
+    drafts,
+    frames_of,
+    unpacked_map,
+)
 from detector.explain import Scores, explain
 from detector.frames import FrameLoader, Wanted
 from detector.judge import BeatSaid, Sensed
 from detector.model.failure_map import found_boxes
 from detector.model.kinds import KINDS, VISUAL
+from detector.model.past import beside_past
 from detector.model.temporal import Tokens
 from detector.network import Asked, Said, Shown, Watcher
 from detector.state import PrinterMemory
 from detector.verdict import Limits, Verdict, by_kind, weigh
-from features.beats import BEAT_WINDOWS
+from features.beats import BEAT_WINDOWS, beat_of
+from ingest.records import Window
 
 WORDS: Mapping[Kind, str] = {
     Kind.SPAGHETTI: "filament hangs loose instead of lying on the part",
@@ -47,6 +59,7 @@ class Closing(NamedTuple):
 
     memory: PrinterMemory
     sensed: Sensed
+    before: WatchState  # where the network stands at this print, but for what it says of the beat
     token: Token  # its picture is yet to be looked at
 
 
@@ -70,31 +83,33 @@ class Watch:
         """What the newest window closes, if it does; frees the printer's place where no print runs."""
         if sensed.idle:
             self._watcher.forget(sensed.window.printer)
-        token = draft(memory.history, self.model, sensed.clear_ns)
-        return None if token is None else Closing(memory, sensed, token)
+        if not drafts(sensed.window):
+            return None
+        before = _before(memory, self.model, sensed.window)
+        token, flow = draft(memory.history, self.model, sensed.clear_ns, before.flow)
+        return Closing(memory, sensed, replace(before, flow=flow), token)
 
     def judge(self, frames: redis.Redis, closing: Sequence[Closing]) -> list[BeatSaid]:
         """Judge the beats of different printers side by side; what is said of each, in order."""
         if not closing:
             return []
-        seen = self._seen(frames, closing)
-        asked = [
-            Asked(self._past(one.memory, token), token) for one, (token, _) in zip(closing, seen, strict=True)
-        ]
+        seen, troubles = self._seen(frames, closing)
+        asked = [Asked(self._past(one.memory, one.token), one.token) for one in seen]
         said = self._watcher.step(asked)
         return [
-            self._judged(one, *each)._replace(trouble=trouble)
-            for one, each, (_, trouble) in zip(closing, zip(asked, said, strict=True), seen, strict=True)
+            self._judged(one, of, told)._replace(trouble=trouble)
+            for one, of, told, trouble in zip(seen, asked, said, troubles, strict=True)
         ]
 
-    def _seen(self, frames: redis.Redis, closing: Sequence[Closing]) -> list[tuple[Token, str]]:
-        """The tokens with what their pictures show, and what was wrong with a picture."""
+    def _seen(self, frames: redis.Redis, closing: Sequence[Closing]) -> tuple[list[Closing], list[str]]:
+        """The same with what their pictures show, and what was wrong with a picture."""
         read = self._loader.pictures(frames, [_wanted(one) for one in closing])
         shown = iter(self._watcher.see([each.pixels for each in read if each.pixels is not None]))
-        return [
-            (_looked_at(one.token, None if each.pixels is None else next(shown)), each.trouble)
+        seen = [
+            _looked_at(one, None if each.pixels is None else next(shown))
             for one, each in zip(closing, read, strict=True)
         ]
+        return seen, [each.trouble for each in read]
 
     def _past(self, memory: PrinterMemory, token: Token) -> list[Token]:
         """The tokens of this print before a beat, as far back as the network looks."""
@@ -107,7 +122,7 @@ class Watch:
     def _judged(self, one: Closing, asked: Asked, said: Said) -> BeatSaid:
         token, running = asked.token, one.memory.state.episodes
         place = Place(token.printer, token.job, one.sensed.window.index, one.sensed.window.span_ns)
-        state = _before(one.memory, token)
+        state = one.before
         taken = open_kinds(running, token.job)
         evidence, verdict = weigh(state.evidence, token.beat, said.probabilities, self._limits, taken)
         tokens = (*asked.past, token)
@@ -162,11 +177,11 @@ def _boxes(verdict: Verdict, tokens: Sequence[Token]) -> tuple[Box, ...]:
     return tuple(found.box for found in found_boxes(unpacked_map(maps[-1])))
 
 
-def _before(memory: PrinterMemory, token: Token) -> WatchState:
+def _before(memory: PrinterMemory, model: str, window: Window) -> WatchState:
     """Where the network stands before a beat: at nothing where it is the first one of its print."""
     state = memory.state.watch
-    if state is None or (state.model, memory.state.job) != (token.model, token.job):
-        return WatchState(model=token.model, first_beat=token.beat)
+    if state is None or (state.model, memory.state.job) != (model, window.job):
+        return WatchState(model=model, first_beat=beat_of(window))
     return state
 
 
@@ -175,7 +190,9 @@ def _wanted(one: Closing) -> Wanted:
     return Wanted(one.token.printer, one.token.frame, one.sensed.picture.jpeg if at_hand else None)
 
 
-def _looked_at(token: Token, shown: Shown | None) -> Token:
+def _looked_at(one: Closing, shown: Shown | None) -> Closing:
     if shown is None:
-        return replace(token, frame=None)
-    return replace(token, embedding=shown.embedding, where=shown.where)
+        return one._replace(token=replace(one.token, frame=None))
+    sight, past = beside_past(one.before.past, np.frombuffer(shown.embedding, np.float16))
+    token = replace(one.token, embedding=sight.tobytes(), where=shown.where)
+    return one._replace(token=token, before=replace(one.before, past=past))

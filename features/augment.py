@@ -52,11 +52,17 @@ def quarter_turn(pictures: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def crop(
-    pictures: Tensor, rng: np.random.Generator, *, area: Range = (0.7, 1.0), ratio: Range = (0.85, 1.18)
+    pictures: Tensor,
+    rng: np.random.Generator,
+    *,
+    area: Range = (0.7, 1.0),
+    ratio: Range = (0.85, 1.18),
+    turned_deg: float = 0.0,
 ) -> Tensor:
     """A part of each picture, stretched to the whole: small shifts, scales and changes of shape.
 
-    ``area`` is the part's share of the picture, ``ratio`` its width to its height, relative to the picture's.
+    ``area`` is the part's share of the picture, ``ratio`` its width to its height, relative to the picture's;
+    it is turned by up to ``turned_deg`` either way, and what lies beyond the picture is its border.
     """
     count = len(pictures)
     share, shape = (
@@ -67,7 +73,9 @@ def crop(
     # In affine_grid's terms the picture reaches from -1 to 1, so that a part may be shifted by what it lacks.
     x, y = (rng.uniform(-1, 1, count) * (1 - length) for length in (width, height))
     theta = np.zeros((count, 2, 3), np.float32)
-    theta[:, 0, 0], theta[:, 0, 2], theta[:, 1, 1], theta[:, 1, 2] = width, x, height, y
+    turn = np.radians(_even(rng, pictures, turned_deg)) if turned_deg else np.zeros(count)
+    theta[:, 0, 0], theta[:, 0, 1], theta[:, 0, 2] = width * np.cos(turn), -height * np.sin(turn), x
+    theta[:, 1, 0], theta[:, 1, 1], theta[:, 1, 2] = width * np.sin(turn), height * np.cos(turn), y
     grid = functional.affine_grid(
         torch.from_numpy(theta).to(pictures.device), list(pictures.shape), align_corners=False
     )

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from detector.learning.sequences import WITHOUT_A_SENSE, Batch, Filed, TokenSequence, batch_of, read_sequence
-from detector.learning.temporal_learner import loss_of, on, weighed
+from detector.learning.temporal_learner import elsewhere, loss_of, on, weighed
 from detector.model.temporal import Judged, TemporalNetwork, Tokens
 from detector.training.distributed import Place, order
 from detector.training.learner import Loss
@@ -60,7 +60,7 @@ class BeatLearner:
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
         batch = on(batch, self._place.device)
-        judged: Judged = self.network(batch.tokens)
+        judged: Judged = self.network(elsewhere(self.network, batch.tokens))
         return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:

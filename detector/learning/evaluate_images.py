@@ -19,6 +19,7 @@ from detector.learning.methods import of_model
 from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
 from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing
 from detector.model.failure_map import logits_of
+from detector.model.past import sights
 from detector.model.temporal import Judged, Tokens
 from detector.model.watch_model import WatchModel
 from features.beats import BEAT_WINDOWS
@@ -76,7 +77,7 @@ def _one_series(
     model: WatchModel, images: Sequence[RealImage], seen: SeenFrames, rows: Sequence[int]
 ) -> dict[str, Any]:
     ordered = sorted(rows, key=lambda at: images[at].frame or 0)
-    alarms = _alarms(model, seen.embeddings[ordered])
+    alarms = _alarms(model, sights(seen.embeddings[ordered], np.ones(len(ordered), np.bool_)))
     onset = next((number for number, at in enumerate(ordered, 1) if images[at].failing), None)
     return {
         "frames": len(ordered),

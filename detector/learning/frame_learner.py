@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from detector.learning.paired import Pair, PairedBeat, PairedPrints, read_pair
 from detector.learning.real_lessons import Lesson, RealLessons
+from detector.learning.transplant import transplanted
 from detector.model.frame_network import GRID, FrameNetwork, Seen
 from detector.model.kinds import VISUAL
 from detector.training.distributed import Place, order
@@ -23,8 +24,10 @@ from ingest.errors import UsageError
 UNKNOWN = -1.0
 SHOWN, UNSURE = 0.08, 0.02
 """Share of a cell's pixels that differ from which on it shows the failure; below the second it does not."""
-AREA = (0.55, 1.0)
-"""Share of the picture that a crop leaves."""
+AREA, TURNED_DEG = (0.55, 1.0), 8.0
+"""Share of the picture that a crop leaves, and how far it is turned at most."""
+DRAWN_FOR_EACH = 2
+"""Moments that are drawn for each that is shown: the first in which the failure can be seen."""
 SPREAD_KINDS = frozenset({"layer_shift"})
 """Failures after which the whole scene lies elsewhere: the place of the difference says nothing."""
 VALIDATED_AT_ONCE = 32
@@ -84,19 +87,29 @@ class FrameLearner:
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """As ``Learner.batches``."""
-        drawn = self._pairs.draw(self._pairs_an_epoch, np.random.default_rng([self._seed, epoch]))
+        drawing = np.random.default_rng([self._seed, epoch])
+        drawn = list(
+            zip(
+                *(self._pairs.draw(self._pairs_an_epoch, drawing) for _ in range(DRAWN_FOR_EACH)), strict=True
+            )
+        )
         rng = np.random.default_rng([self._seed, epoch, self._place.rank])
         mine = [drawn[int(at)] for at in self._place.share(order(len(drawn), self._seed, epoch))]
         each = self._batch // 3 if self._real is not None else self._batch // 2
         for begin in range(0, len(mine), each):
             yield self._drawn(mine[begin : begin + each], rng)
 
-    def _drawn(self, beats: Sequence[PairedBeat], rng: np.random.Generator) -> Batch:
-        read = [pair for beat in beats if (pair := read_pair(beat)) is not None]
-        batch = of_pairs(read, None if self._plain else rng)
+    def _drawn(self, beats: Sequence[Sequence[PairedBeat]], rng: np.random.Generator) -> Batch:
+        read = [pair for each in beats if (pair := clearest(each)) is not None]
+        batch = of_pairs(read, None if self._plain else rng, self._grounds(len(read), rng))
         if self._real is not None:
             batch = joined(batch, of_lessons(self._real.draw(len(beats), rng), rng))
         return batch._replace(pictures=to_grey(batch.pictures)) if self._grey else batch
+
+    def _grounds(self, count: int, rng: np.random.Generator) -> Tensor | None:
+        """Real pictures of sound prints, onto some of which failures are laid."""
+        sound = self._real.sound(count, rng) if self._real is not None and not self._plain else []
+        return stacked(sound).float() if sound else None
 
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
@@ -152,10 +165,21 @@ class FrameLearner:
         yield "kind_named", float(np.mean(np.concatenate(kinds) == np.array(truth)))
 
 
-def of_pairs(pairs: Sequence[Pair], rng: np.random.Generator | None) -> Batch:
+def clearest(beats: Sequence[PairedBeat]) -> Pair | None:
+    """The first of these moments in which the failure can be seen, else the last that can be read."""
+    found = None
+    for beat in beats:
+        found = read_pair(beat) or found
+        if found is not None and shows(found):
+            break
+    return found
+
+
+def of_pairs(pairs: Sequence[Pair], rng: np.random.Generator | None, grounds: Tensor | None = None) -> Batch:
     """Failing pictures, then their twins; both cropped and mirrored alike, in another light each.
 
-    Without ``rng`` they stay as they are.
+    Some are laid onto other scenes, real ones (``grounds``, [n, 3, SIDE, SIDE]) among them. Without ``rng``
+    they stay as they are.
     """
     together = torch.cat(
         [
@@ -165,6 +189,9 @@ def of_pairs(pairs: Sequence[Pair], rng: np.random.Generator | None) -> Batch:
         ],
         1,
     ).float()
+    if rng is not None:
+        fixed = torch.tensor([pair.kind in SPREAD_KINDS for pair in pairs])
+        together = transplanted(together, fixed, grounds, rng)
     moved = _moved(together, rng)
     pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
     if rng is not None:
@@ -190,7 +217,7 @@ def of_pairs(pairs: Sequence[Pair], rng: np.random.Generator | None) -> Batch:
 def _moved(together: Tensor, rng: np.random.Generator | None) -> Tensor:
     if rng is None:
         return together
-    return augment.crop(augment.flip(together, rng, down=False), rng, area=AREA)
+    return augment.crop(augment.flip(together, rng, down=False), rng, area=AREA, turned_deg=TURNED_DEG)
 
 
 def of_lessons(lessons: Sequence[Lesson], rng: np.random.Generator) -> Batch:

@@ -78,6 +78,16 @@ class RealLessons:
             lessons.append(lesson_of(group[int(rng.integers(len(group)))], rng, negatives=self._negatives))
         return lessons
 
+    def sound(self, count: int, rng: np.random.Generator) -> list[Picture]:
+        """Pictures on which nothing fails, none where there are none to learn from."""
+        those = [group for (_, failing), group in sorted(self._groups.items()) if not failing]
+        if not those:
+            return []
+        drawn = [
+            group[int(rng.integers(len(group)))] for group in (those[n % len(those)] for n in range(count))
+        ]
+        return [picture(image, area=_nearly_whole(rng).area) for image in drawn]
+
     def figures(self, score: Score) -> Mapping[str, float]:
         """On held-out pictures: AUC of each source with both labels, and of crops with the failure against
         crops of the same picture without it, of each source with boxes."""

@@ -20,7 +20,8 @@ from detector.files import replacing
 from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed, TokenSequence, read_sequence
 from detector.learning.shards import PrintFacts, facts_of, shards_in
-from detector.model.frame_network import FrameNetwork
+from detector.model.frame_network import EMBEDDING_DIM, FrameNetwork
+from detector.model.past import sights
 from features.channels import NAMES, SENSOR_DIM
 from ingest.errors import UsageError
 
@@ -57,6 +58,7 @@ def write_replay(path: Path, prints: Sequence[TokenSequence], frame_version: str
     if not prints:
         raise UsageError(f"{path}: found no print to write, expected some to replay")
     arrays = {name: np.concatenate([getattr(one, name) for one in prints]) for name in _PLAIN}
+    arrays["embeddings"] = arrays["embeddings"][:, :EMBEDDING_DIM]  # the rest follows from these
     arrays |= {name: np.packbits(np.concatenate([getattr(one, name) for one in prints])) for name in _BITS}
     arrays["known"] = np.packbits(np.concatenate([one.known for one in prints]), axis=1)
     arrays["ends"] = np.cumsum([len(one.beats) for one in prints], dtype=np.int64)
@@ -106,7 +108,8 @@ def _prints(arrays: Arrays, facts: Sequence[PrintFacts]) -> Iterator[TokenSequen
     whole["known"] = np.unpackbits(arrays["known"], axis=1, count=SENSOR_DIM).astype(np.bool_)
     begin = 0
     for end, fact in zip(arrays["ends"].tolist(), facts, strict=True):
-        yield TokenSequence(facts=fact, **{name: each[begin:end] for name, each in whole.items()})
+        own = {name: each[begin:end] for name, each in whole.items()}
+        yield TokenSequence(facts=fact, **own | {"embeddings": sights(own["embeddings"], own["seen"])})
         begin = end
 
 

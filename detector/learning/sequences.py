@@ -14,6 +14,7 @@ from torch import Tensor
 from detector.learning.seen import SeenFrames, read_seen
 from detector.learning.shards import UNKNOWN, PrintFacts, Shard, read_shard
 from detector.model.kinds import VISUAL
+from detector.model.past import sights
 from detector.model.temporal import Tokens
 
 WITHOUT_A_SENSE = 0.12
@@ -36,7 +37,7 @@ FAILING_BEATS, SHARES = 40.0, (0.3, 6.0)
 class TokenSequence(NamedTuple):
     """A print of n beats as the temporal network is shown it, and what it should say.
 
-    ``embeddings`` float16 [n, EMBEDDING_DIM], ``seen`` bool [n]: a frame that could be judged; ``sensors``
+    ``embeddings`` float16 [n, SIGHT_DIM], ``seen`` bool [n]: a frame that could be judged; ``sensors``
     float16 and ``known`` bool [n, SENSOR_DIM], ``heard`` bool [n]; ``beats`` int64 [n], holes are left out;
     ``labels`` int16 [n], ``since_s`` float32 [n], NaN before the onset; ``weights`` float32 [n].
     """
@@ -79,7 +80,7 @@ def sequence_of(shard: Shard, seen: SeenFrames) -> TokenSequence:
     since_s = shard.since_s()
     return TokenSequence(
         facts=shard.facts,
-        embeddings=seen.embeddings,
+        embeddings=sights(seen.embeddings, shard.clear),
         seen=shard.clear,
         sensors=shard.sensors,
         known=shard.known,

@@ -22,11 +22,15 @@ from detector.training.metrics import roc_auc
 from ingest.errors import UsageError
 
 ONSET_WEIGHT = 0.5
+FITTED_BEATS = 7
+"""Of so many beats one tells how far what is seen varies: neighbours are much alike."""
 LEAST_WEIGHT = 1e-6
 """Of a batch in which no beat has a class."""
 VALIDATED_AT_ONCE = 16
 HELD_BEATS = 3
 """A print's score is the highest that so many beats in a row reach: one odd beat is no alarm."""
+OTHER_SCENE = 0.7
+"""How far other scenes are, in spreads of what is learned from: 1 is as far as prints are from each other."""
 SURE = 0.5
 """Score from which on an onset is dated."""
 
@@ -75,7 +79,7 @@ class TemporalLearner:
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
         batch = on(batch, self._place.device)
-        judged: Judged = self.network(self._sensed(batch.tokens))
+        judged: Judged = self.network(self._sensed(elsewhere(self.network, batch.tokens)))
         return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:
@@ -129,6 +133,26 @@ class Scored(NamedTuple):
     before: float
     after: float
     onset_error_s: float
+
+
+def elsewhere(network: nn.Module, tokens: Tokens) -> Tokens:
+    """In training, each print as if another camera had seen it: what pictures show is shifted by as much in
+    all of its beats, how they differ from the print's past is not."""
+    if not (network.training and isinstance(network, TemporalNetwork)):
+        return tokens
+    half = tokens.embeddings.shape[-1] // 2
+    scenes = torch.randn(len(tokens.embeddings), 1, half, device=tokens.embeddings.device)
+    shift = OTHER_SCENE * scenes * network.embed.standard.spread[:half]
+    shown = torch.cat([tokens.embeddings[..., :half] + shift, tokens.embeddings[..., half:]], -1)
+    return tokens._replace(embeddings=shown)
+
+
+def standardise(network: TemporalNetwork, prints: Sequence[Filed]) -> None:
+    """Fit the network's scale of what is seen to the prints that it learns from."""
+    parts = [read.embeddings[read.seen][::FITTED_BEATS] for read in map(read_sequence, prints)]
+    shown = torch.from_numpy(np.concatenate(parts).astype(np.float32))
+    if len(shown) > 1:
+        network.embed.standard.fit(shown)
 
 
 def loss_of(judged: Judged, batch: Batch) -> Tensor:

@@ -35,8 +35,9 @@ from detector.learning.seen import FrameJudge, see, version_of
 from detector.learning.sequences import Filed
 from detector.learning.shards import facts_of, shards_in
 from detector.learning.stage_prints import stage_prints
-from detector.learning.temporal_learner import TemporalLearner
-from detector.model.frame_network import EMBEDDING_DIM, Backbone, FrameNetwork, build_frame_network
+from detector.learning.temporal_learner import TemporalLearner, standardise
+from detector.model.frame_network import Backbone, FrameNetwork, build_frame_network
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalNetwork, TemporalShape, build_temporal
 from detector.model.watch_model import WatchAbout, WatchModel, save_watch_model
 from detector.model.weights import load_weights, save_weights
@@ -80,7 +81,7 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     validated: int = 320
     beat_epochs: int = 90
     temporal: Recipe = Recipe(epochs=16, rate=1e-3, warmup_steps=100)
-    shape: TemporalShape = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM)
+    shape: TemporalShape = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
     prints_a_batch: int = 12
     staged: int = 240
     tracked_in: Path | None = None
@@ -179,6 +180,7 @@ def learn_temporal(
     file = asked.out / "temporal.safetensors"
     if (figures := _restored(network, file)) is not None:
         return network, figures
+    standardise(network, prints)
     network.to(place.device)
     with tracking(asked.tracked_in, EXPERIMENT, "beats", place) as tracker:
         beats = BeatLearner(network, prints, held_out, place, seed=asked.temporal.seed)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from detector.learning.real_lessons import real_lessons
 from detector.learning.sequences import Filed
 from detector.learning.shards import shards_in
-from detector.learning.temporal_learner import TemporalLearner
+from detector.learning.temporal_learner import TemporalLearner, standardise
 from detector.learning.train import DetectorTraining, learn_frames, prints_seen
 from detector.model.temporal import build_temporal
 from detector.training.checkpoint import Epoch
@@ -100,8 +100,10 @@ def _goal_of(
         asked.shape, width=cast(int, params["width"]), layers=cast(int, params["layers"]),
         band=cast(int, params["band"]), dropout=cast(float, params["dropout"]),
     )  # fmt: skip
+    network = build_temporal(shape, asked.temporal.seed)
+    standardise(network, lesson.prints)
     learner = TemporalLearner(
-        build_temporal(shape, asked.temporal.seed).to(place.device), lesson.prints, lesson.held_out, place,
+        network.to(place.device), lesson.prints, lesson.held_out, place,
         batch_size=cast(int, params["batch_size"]), seed=asked.temporal.seed,
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ WIDTH = 96
 """Channels of the map that is pooled into the embedding."""
 GRID = 13
 """The failure map has GRID x GRID cells at 224 px (ShuffleNet's 7 x 7 is enlarged to it)."""
-EMBEDDING_DIM = 2 * WIDTH + len(VISUAL)
+EMBEDDING_DIM = 2 * WIDTH + len(VISUAL) + 1
 SHARPNESS = 4.0
 """How much the picture's score is that of its worst cell, and not of all: of the smooth maximum."""
 PRIOR = -3.0
@@ -39,7 +39,8 @@ PRIOR = -3.0
 class Seen(NamedTuple):
     """What n pictures show.
 
-    ``embedding`` [n, EMBEDDING_DIM]: the map's mean, its mean weighed by where something fails, ``kinds``;
+    ``embedding`` [n, EMBEDDING_DIM]: the map's mean, its mean weighed by where something fails, ``kinds``,
+    ``failing``;
     ``where`` [n, GRID, GRID]: a failure's logit in each cell; ``failing`` [n]: the picture's, the smooth
     maximum of its cells; ``kinds`` [n, len(VISUAL)]: a logit for each kind that can be seen.
     """
@@ -75,7 +76,8 @@ class FrameNetwork(nn.Module):
         focus = (projected * cells.softmax(1)[:, None]).sum(2)
         pooled = torch.cat([projected.mean(2), focus], 1)
         kinds = self.kinds(pooled)
-        return Seen(torch.cat([pooled, kinds], 1), _on_grid(where)[:, 0], smooth_maximum(cells), kinds)
+        failing = smooth_maximum(cells)
+        return Seen(torch.cat([pooled, kinds, failing[:, None]], 1), _on_grid(where)[:, 0], failing, kinds)
 
     def rate_factor(self, name: str, trunk_rate: float) -> float:
         """The learning rate of a parameter as a share of the heads': trained trunks learn slowly."""

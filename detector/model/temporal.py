@@ -19,6 +19,9 @@ from ingest.errors import UsageError
 
 CHUNK = 8
 """Printers whose beats go through at once, always: kernels, and so the last bits, depend on it."""
+FARTHEST = 6.0
+LEAST_SPREAD = 1e-3
+"""Numbers that hardly vary are not blown up."""
 TOKEN_SPREAD = 0.02
 """Standard deviation of the first vectors that stand for a sense (arXiv:1810.04805)."""
 
@@ -141,7 +144,8 @@ class Embed(nn.Module):
 
     def __init__(self, shape: TemporalShape) -> None:
         super().__init__()
-        self.frame = nn.Sequential(nn.LayerNorm(shape.embedding), nn.Linear(shape.embedding, shape.width))
+        self.standard = Standard(shape.embedding)
+        self.frame = nn.Linear(shape.embedding, shape.width)
         self.sensor = nn.Sequential(
             nn.Linear(2 * shape.sensors, shape.width), nn.GELU(), nn.Linear(shape.width, shape.width)
         )
@@ -153,10 +157,29 @@ class Embed(nn.Module):
         seen, heard = ((each & tokens.there)[..., None] for each in (tokens.seen, tokens.heard))
         known = tokens.known & heard
         measured = tokens.sensors.float().where(known, 0)
-        embeddings = self.dropout(tokens.embeddings.float().where(seen, 0))
+        embeddings = self.dropout(self.standard(tokens.embeddings.float().where(seen, 0)))
         frames = self.frame(embeddings).where(seen, self.missing[0])
         sensors = self.sensor(torch.cat([measured, known.float()], -1)).where(heard, self.missing[1])
         return (torch.stack([frames, sensors], 2) + self.sense).flatten(1, 2)
+
+
+class Standard(nn.Module):
+    """Each number less its mean, over its spread, as they are in what the network learns from [..., size].
+
+    What lies farther off than FARTHEST is taken for that much.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.mean, self.spread = nn.Buffer(torch.zeros(size)), nn.Buffer(torch.ones(size))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return ((numbers - self.mean) / self.spread).clamp(-FARTHEST, FARTHEST)
+
+    def fit(self, numbers: Tensor) -> None:
+        """Take on mean and spread of numbers [n, size]."""
+        self.mean.copy_(numbers.mean(0))
+        self.spread.copy_(numbers.std(0).clamp(min=LEAST_SPREAD))
 
 
 class Recurrent(nn.Module):

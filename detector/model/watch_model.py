@@ -17,8 +17,9 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from detector.model.frame_network import BACKBONES, EMBEDDING_DIM, GRID, FrameNetwork
+from detector.model.frame_network import BACKBONES, GRID, FrameNetwork
 from detector.model.kinds import KINDS
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalNetwork, TemporalShape
 from detector.model.weights import load_weights, save_weights
 from features.beats import BEAT_WINDOWS
@@ -165,7 +166,7 @@ def _check_inputs(path: Path, about: WatchAbout) -> None:
         "pictures of": (f"{about.side} px", f"{SIDE} px"),
         "windows a beat": (about.beat_windows, BEAT_WINDOWS),
         "cells a side": (about.grid, GRID),
-        "numbers of an embedding": (about.temporal.embedding, EMBEDDING_DIM),
+        "numbers of an embedding": (about.temporal.embedding, SIGHT_DIM),
         "numbers of a sensor token": (about.temporal.sensors, SENSOR_DIM),
         "mixer": (about.temporal.mixer, "attention"),
     }

@@ -11,8 +11,9 @@ import numpy as np
 from detector.anomaly import Kind
 from detector.beats import Token
 from detector.frames import FrameLoader
-from detector.model.frame_network import EMBEDDING_DIM, GRID, build_frame_network
+from detector.model.frame_network import GRID, build_frame_network
 from detector.model.kinds import KINDS
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape, build_temporal
 from detector.model.watch_model import WatchAbout, WatchModel
 from detector.network import Watcher
@@ -23,7 +24,7 @@ from ingest.records import NS_PER_S, FrameRef
 from tests.detector.at_work import Loader
 from tests.detector.windows import FIRST
 
-SHAPE = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=2, band=3)
+SHAPE = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=2, band=3)
 CLASSES = 1 + len(KINDS)
 FIRST_BEAT = FIRST // BEAT_WINDOWS
 SHARP = 0.05
@@ -49,7 +50,7 @@ def _networks(seed: int) -> tuple[Any, Any]:
     return build_frame_network("squeezenet", seed=seed).eval(), build_temporal(SHAPE, seed).eval()
 
 
-def small_model(seed: int = 2, **changed: Any) -> WatchModel:
+def small_model(seed: int = 51, **changed: Any) -> WatchModel:
     return WatchModel(*_networks(seed), about(**changed))
 
 
@@ -70,7 +71,7 @@ def token(beat: int, *, printer: str = "p", job: str = "j", seed: int = 0, **cha
         "model": "of-tiny-1",
         "beat": FIRST_BEAT + beat,
         "end_ns": (FIRST_BEAT + beat + 1) * BEAT_WINDOWS * NS_PER_S,
-        "embedding": chance.normal(size=EMBEDDING_DIM).astype(np.float16).tobytes(),
+        "embedding": chance.normal(size=SIGHT_DIM).astype(np.float16).tobytes(),
         "where": np.zeros((GRID, GRID), np.uint8).tobytes(),
         "frame": frame,
         "sensors": chance.normal(size=SENSOR_DIM).astype(np.float16).tobytes(),

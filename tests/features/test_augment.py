@@ -100,6 +100,17 @@ def test_a_crop_of_everything_changes_nothing_and_one_of_a_part_shows_that_part(
     assert (part.amax((2, 3)) <= given.amax((2, 3)) + 0.01).all()
 
 
+def test_a_crop_is_turned_about_its_middle_and_only_where_it_is_asked_for() -> None:
+    rows = torch.arange(64.0).view(1, 1, 64, 1).expand(8, 3, 64, 64)
+    whole = {"area": (1.0, 1.0), "ratio": (1.0, 1.0)}
+    turned = augment.crop(rows, np.random.default_rng(0), **whole, turned_deg=10.0)
+    torch.testing.assert_close(turned[:, :, 31:33, 31:33].mean((1, 2, 3)), torch.full((8,), 31.5))
+    tilt = (turned[:, 0, 32, 52] - turned[:, 0, 32, 12]) / 40
+    assert (tilt.abs() <= np.tan(np.radians(10.0)) + 1e-3).all()
+    assert len({round(float(each), 3) for each in tilt}) == 8
+    torch.testing.assert_close(augment.crop(rows, np.random.default_rng(0), **whole), rows)
+
+
 def test_other_light_keeps_the_order_of_brightness_and_zero_changes_nothing() -> None:
     given = pictures()
     assert torch.allclose(augment.relight(given, rng(), brightness=0, contrast=0, gamma=0), given, atol=1e-2)

@@ -11,6 +11,7 @@ from detector.learning.frame_learner import (
     UNKNOWN,
     FrameLearner,
     cell_loss,
+    clearest,
     joined,
     of_lessons,
     of_pairs,
@@ -130,6 +131,19 @@ def test_it_learns_to_tell_a_print_from_its_twin(pairs: PairedPrints) -> None:
         figures = learner.validate()
     assert set(figures) == {"pairs", "kind_named", "goal"}
     assert figures["goal"] == figures["pairs"]
+
+
+def test_of_two_moments_the_one_is_shown_in_which_the_failure_can_be_seen(pairs: PairedPrints) -> None:
+    seen = pairs.draw(1, np.random.default_rng(0))[0]
+    same = seen._replace(failing=seen.sound, row=seen.sound_row)  # nothing differs from itself
+    for moments in ([same, seen], [seen, same]):
+        found = clearest(moments)
+        assert found is not None
+        assert shows(found)
+    unseen = clearest([same, same])
+    assert unseen is not None
+    assert not shows(unseen)
+    assert clearest([]) is None
 
 
 def test_prints_without_twins_are_told(pairs: PairedPrints) -> None:

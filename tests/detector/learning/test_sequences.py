@@ -23,7 +23,7 @@ from detector.learning.sequences import (
     with_gaps,
 )
 from detector.learning.shards import UNKNOWN
-from detector.model.frame_network import EMBEDDING_DIM
+from detector.model.past import SIGHT_DIM
 from tests.detector.learning.tiny_model import unseen
 from tests.detector.learning.tiny_prints import BEATS, ONSET, tiny, write_prints
 
@@ -34,7 +34,7 @@ def test_prints_lie_side_by_side_each_at_its_own_beats() -> None:
         **{name: getattr(short, name)[[0, 3]] for name in short._fields if name != "facts"}
     )
     batch = batch_of([long, holed])
-    assert batch.tokens.embeddings.shape == (2, BEATS, EMBEDDING_DIM)
+    assert batch.tokens.embeddings.shape == (2, BEATS, SIGHT_DIM)
     assert batch.tokens.there.sum(1).tolist() == [BEATS, 2]
     assert batch.tokens.there[1, :4].tolist() == [True, False, False, True]
     assert batch.labels[1, 1:3].tolist() == [UNKNOWN, UNKNOWN]

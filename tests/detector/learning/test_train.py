@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from detector.anomaly import Kind
 from detector.learning.shards import shards_in
 from detector.learning.train import DetectorTraining, TrainedDetector, learn_frames, train
-from detector.model.frame_network import EMBEDDING_DIM
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape
 from detector.model.watch_model import load_watch_model
 from detector.training.checkpoint import Epoch
@@ -29,7 +29,7 @@ from tests.detector.learning.together import learn
 ROOT = Path(__file__).parents[3]
 LIMIT_S = 120.0
 ALONE = Place(0, 1, torch.device("cpu"))
-SHAPE = TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8)
+SHAPE = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8)
 
 
 @pytest.fixture(scope="module")

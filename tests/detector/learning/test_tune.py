@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from detector.anomaly import Kind
 from detector.learning.train import DetectorTraining
 from detector.learning.tune import SPACE, tuned
-from detector.model.frame_network import EMBEDDING_DIM, build_frame_network
+from detector.model.frame_network import build_frame_network
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape
 from detector.model.weights import save_weights
 from detector.training.recipe import Recipe
@@ -32,7 +33,7 @@ def asked(tmp_path: Path) -> DetectorTraining:
     return DetectorTraining(
         prints=(tmp_path / "learn",), held_out=(tmp_path / "held",), out=tmp_path / "out",
         backbone="squeezenet", temporal=Recipe(epochs=1), quiet=True,
-        shape=TemporalShape(embedding=EMBEDDING_DIM, sensors=SENSOR_DIM),
+        shape=TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM),
     )  # fmt: skip
 
 

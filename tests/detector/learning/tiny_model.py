@@ -7,13 +7,14 @@ import torch
 from detector.learning.seen import nothing
 from detector.learning.sequences import TokenSequence, sequence_of
 from detector.learning.shards import Shard
-from detector.model.frame_network import EMBEDDING_DIM, build_frame_network
+from detector.model.frame_network import build_frame_network
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape, build_temporal
 from detector.model.watch_model import WatchAbout, WatchModel
 from features.channels import SENSOR_DIM
 
 SHAPE = TemporalShape(
-    embedding=EMBEDDING_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8, dropout=0.0
+    embedding=SIGHT_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8, dropout=0.0
 )
 
 

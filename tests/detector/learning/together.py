@@ -16,8 +16,9 @@ from detector.learning.seen import nothing, write_seen
 from detector.learning.sequences import Filed, TokenSequence
 from detector.learning.shards import facts_of, read_shard, shards_in
 from detector.learning.temporal_learner import TemporalLearner
-from detector.model.frame_network import EMBEDDING_DIM, build_frame_network
+from detector.model.frame_network import build_frame_network
 from detector.model.kinds import VISUAL
+from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalShape, build_temporal
 from detector.training.distributed import Place, running
 from detector.training.loop import fit
@@ -27,7 +28,7 @@ from features.channels import SENSOR_DIM
 
 RECIPE = Recipe(epochs=2, rate=1e-3, mixed_precision=False)
 SHAPE = TemporalShape(
-    embedding=EMBEDDING_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8, dropout=0.0
+    embedding=SIGHT_DIM, sensors=SENSOR_DIM, width=16, heads=2, layers=1, band=8, dropout=0.0
 )
 PAIRS, BATCH = 6, 8
 

@@ -56,15 +56,18 @@ class TemporalLearner:
         blind: bool = False,
         deaf: bool = False,
         weight_of: Callable[[TokenSequence], float] = lambda print_: 1.0,
+        other_scene: float = OTHER_SCENE,
     ) -> None:
         """``shown`` changes each print by chance; ``blind``: no frame is ever shown, ``deaf``: no telemetry,
-        for comparison; ``weight_of`` weighs a print's loss."""
+        for comparison; ``weight_of`` weighs a print's loss; 
+        ``other_scene``: how far ``elsewhere`` shifts."""
         if not prints or not held_out:
             raise UsageError(f"found {len(prints)} prints to learn from and {len(held_out)} to validate with")
         self.network: nn.Module = network
         self._prints, self._held_out, self._place = list(prints), list(held_out), place
         self._batch, self._seed, self._shown = max(batch_size // place.world, 1), seed, shown
         self._blind, self._deaf, self._weight_of = blind, deaf, weight_of
+        self._other_scene = other_scene
 
     def rate_factor(self, name: str) -> float:
         """As ``Learner.rate_factor``."""
@@ -79,7 +82,7 @@ class TemporalLearner:
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
         batch = on(batch, self._place.device)
-        judged: Judged = self.network(self._sensed(elsewhere(self.network, batch.tokens)))
+        judged: Judged = self.network(self._sensed(elsewhere(self.network, batch.tokens, self._other_scene)))
         return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:
@@ -135,14 +138,14 @@ class Scored(NamedTuple):
     onset_error_s: float
 
 
-def elsewhere(network: nn.Module, tokens: Tokens) -> Tokens:
+def elsewhere(network: nn.Module, tokens: Tokens, reach: float = OTHER_SCENE) -> Tokens:
     """In training, each print as if another camera had seen it: what pictures show is shifted by as much in
-    all of its beats, how they differ from the print's past is not."""
+    all of its beats, how they differ from the print's past is not. ``reach`` is in spreads of what is seen."""
     if not (network.training and isinstance(network, TemporalNetwork)):
         return tokens
     half = tokens.embeddings.shape[-1] // 2
     scenes = torch.randn(len(tokens.embeddings), 1, half, device=tokens.embeddings.device)
-    shift = OTHER_SCENE * scenes * network.embed.standard.spread[:half]
+    shift = reach * scenes * network.embed.standard.spread[:half]
     shown = torch.cat([tokens.embeddings[..., :half] + shift, tokens.embeddings[..., half:]], -1)
     return tokens._replace(embeddings=shown)
 

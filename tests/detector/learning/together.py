@@ -50,7 +50,7 @@ def learn(folder: Path, out: Path, place: Place) -> None:
     filed = [blind(shard, out) for shard in shards]
     failing = [each for each in filed if facts_of(each.shard).kind not in {None, *VISUAL}]
     timed = TemporalLearner(
-        build_temporal(SHAPE), failing, filed, place, batch_size=4, seed=0, shown=as_it_is
+        build_temporal(SHAPE), failing, filed, place, batch_size=4, seed=0, shown=as_it_is, other_scene=0.0
     )
     fit(timed, options(out / "temporal.jsonl"), place, NoTracker())
 

@@ -59,7 +59,7 @@ class TemporalLearner:
         other_scene: float = OTHER_SCENE,
     ) -> None:
         """``shown`` changes each print by chance; ``blind``: no frame is ever shown, ``deaf``: no telemetry,
-        for comparison; ``weight_of`` weighs a print's loss; 
+        for comparison; ``weight_of`` weighs a print's loss;
         ``other_scene``: how far ``elsewhere`` shifts."""
         if not prints or not held_out:
             raise UsageError(f"found {len(prints)} prints to learn from and {len(held_out)} to validate with")
@@ -140,7 +140,7 @@ class Scored(NamedTuple):
 
 def elsewhere(network: nn.Module, tokens: Tokens, reach: float = OTHER_SCENE) -> Tokens:
     """In training, each print as if another camera had seen it: what pictures show is shifted by as much in
-    all of its beats, how they differ from the print's past is not. ``reach`` is in spreads of what is seen."""
+    all of its beats, how they differ from the print's past is not. ``reach``: in spreads of what is seen."""
     if not (network.training and isinstance(network, TemporalNetwork)):
         return tokens
     half = tokens.embeddings.shape[-1] // 2

@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.flow import SPANS, Flow
+from features.flow import ROOM_C, SPANS, Flow
 from features.sequence import History
 from ingest.records import CHANNEL, CHANNELS, STEPS_PER_WINDOW, Bools, EventKind, Floats, Mark
 
 LIMIT = 8.0
 """No number of a token is greater: what is broken reads anything."""
 SHORT_S, MIDDLE_S, LONG_S = 5, 30, 120
-HEATER_W, LOSS_W_K, ROOM_C = 40.0, 0.08, 25.0
-"""A usual hot end: its heater, its loss to air per kelvin (docs: Physics), a room."""
+HEATER_W, LOSS_W_K = 40.0, 0.08
+"""A usual hot end: its heater, its loss to air per kelvin (docs: Physics)."""
 
 HOTEND_OFF, BED_OFF, BALANCE = "hotend_off_c", "bed_off_c", "balance_w"
 """Channels made of others: from the target, and the heater's power less what loss and filament take."""

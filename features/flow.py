@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from features.sequence import History
-from ingest.records import CHANNEL, STEPS_PER_WINDOW, Mark
+from ingest.records import CHANNEL, STEPS_PER_WINDOW, Bools, Mark
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,28 +88,21 @@ class Flow(NamedTuple):
     full: Floats
 
 
-NOTHING = Flow(*np.full((3, len(SPANS)), np.nan))
-"""What is said of a print of which nothing is known yet."""
-
-
 def reading(history: History, beat_s: float) -> Reading:
     """The beat that ends with the history's newest window."""
     values, measured = history.grid(round(beat_s * STEPS_PER_WINDOW))
 
-    def mean(channel: str) -> float:
-        known = values[CHANNEL[channel]][measured[CHANNEL[channel]]]
-        return float(known.mean()) if len(known) else float("nan")
+    def mean(channel: str, known: Bools) -> float:
+        row, there = values[CHANNEL[channel]], known[CHANNEL[channel]]
+        return float(row[there].mean()) if there.any() else float("nan")
 
-    def held(channel: str) -> float:
-        row = values[CHANNEL[channel]]
-        return float(row[~np.isnan(row)].mean()) if not np.isnan(row).all() else float("nan")
-
+    held = ~np.isnan(values)
     return Reading(
-        power=mean("hotend_power"),
-        celsius=mean("hotend_c"),
-        target_c=held("hotend_target_c"),
-        fan=held("fan"),
-        melt_w=held("melt_w"),
+        power=mean("hotend_power", measured),
+        celsius=mean("hotend_c", measured),
+        target_c=mean("hotend_target_c", held),
+        fan=mean("fan", held),
+        melt_w=mean("melt_w", held),
         usable=not history.marked(beat_s, LEFT_OUT),
     )
 
@@ -124,10 +118,8 @@ def advance(state: FlowState, beat: Reading, beat_s: float) -> FlowState:
     excess = (beat.celsius - ROOM_C) / 200.0 if known else 0.0
     row = np.array([_tells(beat), excess, lagged[1], lagged[0], rise_k_s, np.nan_to_num(beat.power)])
     held = np.vstack([_rows(state), row])
-    ahead = FlowState(
-        weights=state.weights, spread=state.spread, noise=state.noise, learned=state.learned, lagged=lagged,
-        celsius=beat.celsius if known else state.celsius, held=held.tobytes(),
-    )  # fmt: skip
+    celsius = beat.celsius if known else state.celsius
+    ahead = replace(state, lagged=lagged, celsius=celsius, held=held.tobytes())
     kept = min(HELD_BEATS, max(LEAST_HELD, (len(held) + state.learned) // 3))
     return _learned(ahead, held, kept) if len(held) > kept else ahead
 
@@ -178,10 +170,14 @@ def _learned(state: FlowState, held: Floats, kept: int) -> FlowState:
         variance += share * (min(off * off, ODD**2 * variance) - variance)
         alike = float(np.clip(off * last / variance, -2.0, 2.0))
         likeness, last = float(np.clip(likeness + share * (alike - likeness), 0.0, MOST_ALIKE)), off
-    return FlowState(
-        weights=weights.tobytes(), spread=spread.tobytes(), noise=(variance, likeness, last), learned=learned,
-        lagged=state.lagged, celsius=state.celsius, held=held[-kept:].tobytes(),
-    )  # fmt: skip
+    return replace(
+        state,
+        weights=weights.tobytes(),
+        spread=spread.tobytes(),
+        noise=(variance, likeness, last),
+        learned=learned,
+        held=held[-kept:].tobytes(),
+    )
 
 
 def _rows(state: FlowState) -> Floats:

@@ -59,8 +59,8 @@ class TemporalLearner:
         other_scene: float = OTHER_SCENE,
     ) -> None:
         """``shown`` changes each print by chance; ``blind``: no frame is ever shown, ``deaf``: no telemetry,
-        for comparison; ``weight_of`` weighs a print's loss;
-        ``other_scene``: how far ``elsewhere`` shifts."""
+        for comparison; ``weight_of`` weighs a print's loss; ``other_scene``: how far ``elsewhere``
+        shifts."""
         if not prints or not held_out:
             raise UsageError(f"found {len(prints)} prints to learn from and {len(held_out)} to validate with")
         self.network: nn.Module = network

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from detector.anomaly import Kind, Reason
-from detector.rules.heaters import Heater, graded, readings
+from detector.rules.heaters import Heater, doubtful, graded, readings
 from features.sequence import History, Series
-from ingest.records import Floats, Mark
+from ingest.records import Floats
 
 COMING_AND_GOING_S = 60.0
 """Falls within this time belong together."""
@@ -45,16 +45,12 @@ LEAST_FALLS = 4
 SURE_FALLS = 8
 """Falls within ``COMING_AND_GOING_S`` from which a contact is loose, and from which there is no doubt."""
 
-NO_CLOCK = Mark.TIME_ESTIMATED | Mark.CLOCK_JUMP
-
 
 def loose_contact(heater: Heater, history: History) -> Reason | None:
     """The readings fall for a moment, again and again."""
     falls = history.once(("falls", heater.name), lambda: _falls(heater, history))
-    if len(falls.seconds) < LEAST_FALLS or history.marked(COMING_AND_GOING_S, NO_CLOCK):
+    if len(falls.seconds) < LEAST_FALLS or doubtful(history, COMING_AND_GOING_S):
         return None
-    if history.series("garbled").since(COMING_AND_GOING_S).values.any():
-        return None  # digits that got lost on the line look the same
     text = (
         f"{heater.name} sensor fell by {falls.values.min():.1f} to {falls.values.max():.1f} K for a moment, "
         f"{len(falls.seconds)} times in {COMING_AND_GOING_S:.0f} s, as no heater and no fan can: "

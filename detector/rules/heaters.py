@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.sequence import History, Seconds, Table
-from ingest.records import Floats
+from ingest.records import Floats, Mark
 
 FULL_POWER = 0.95
 """Duty from which a heater counts as fully on: Marlin tops out at 127/127, some profiles a little below."""
@@ -193,6 +193,13 @@ class Stretch(NamedTuple):
 def readings(history: History, heater: Heater) -> Table:
     """All readings of a heater: celsius, target, power."""
     return history.once(("readings", heater.name), lambda: _told(history, heater))
+
+
+def doubtful(history: History, seconds: float) -> bool:
+    """Whether steps between readings of late may be none: times were guessed, or digits lost on the line."""
+    if history.marked(seconds, Mark.TIME_ESTIMATED | Mark.CLOCK_JUMP):
+        return True
+    return bool(history.series("garbled").since(seconds).values.any())
 
 
 def stretch(history: History, heater: Heater, fresh_s: float = MAX_GAP_S) -> Stretch | None:

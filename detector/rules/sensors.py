@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from detector.anomaly import Kind, Reason
-from detector.rules.heaters import Heater, graded, readings
+from detector.rules.heaters import Heater, doubtful, graded, readings
 from features.sequence import History, Series
-from ingest.records import Bools, Floats, Mark
+from ingest.records import Bools, Floats
 
 COLDEST_C = -5.0
 """No printer prints in more frost; an open thermistor reads -15 (Marlin) or below."""
@@ -54,10 +54,8 @@ def _can_be(celsius: Floats, target: Floats) -> Bools:
 def impossible_step(heater: Heater, history: History) -> Reason | None:
     """The temperature jumped by more than heating or cooling can do."""
     steps = impossible_steps(heater, history).since(LOOSE_S)
-    if not len(steps.seconds) or history.marked(LOOSE_S, Mark.TIME_ESTIMATED | Mark.CLOCK_JUMP):
+    if not len(steps.seconds) or doubtful(history, LOOSE_S):
         return None
-    if history.series("garbled").since(LOOSE_S).values.any():
-        return None  # digits that got lost on the line look the same
     jump = float(steps.values[-1])
     text = (
         f"{heater.name} sensor jumped by {jump:+.1f} K between two readings, as no heater and no fan can "

@@ -170,9 +170,9 @@ def unheated(heater: Heater, history: History) -> Reason | None:
     if not given >= UNHEATED_TIMES * before + UNHEATED_MORE or _forgiven_k(heater, history):
         return None
     text = (
-        f"{heater.name} {_motion(lately.rate_k_s)} at {given:.0%} power where {before:.0%} held it before "
-        f"({described(seen)}): the heater gives no heat"
-    ).replace("%", " %")
+        f"{heater.name} {_motion(lately.rate_k_s)} at {100 * given:.0f} % power where {100 * before:.0f} % "
+        f"held it before ({described(seen)}): the heater gives no heat"
+    )
     return _reason(heater, history, graded(seen.below_k - UNHEATED_BELOW_K, least=0.75), _left_s(seen), text)
 
 

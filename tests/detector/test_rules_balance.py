@@ -6,6 +6,7 @@ The model is of these tests alone; it shares nothing with the simulator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -52,10 +53,10 @@ def hotend(
     return told, given
 
 
-def told_by_balance(
+def filmed(
     *, blind: bool = False, marks: Callable[[float], Mark] = lambda _: Mark.NONE, **kwargs: object
-) -> tuple[float, Reason] | None:
-    """When (s) and what the balance tells first of such a print."""
+) -> list[Window]:
+    """Such a print; ``blind``: neither fan nor filament is told."""
     celsius, duty = hotend(**kwargs)  # type: ignore[arg-type]
     channels = {
         "hotend_c": lambda t: celsius[int(t)],
@@ -64,8 +65,12 @@ def told_by_balance(
     }
     if not blind:
         channels |= {"fan": kwargs.get("fan", 1.0), "melt_w": kwargs.get("melt_w", 2.0)}
-    windows = film(len(celsius), marks=marks, **channels)  # type: ignore[arg-type]
-    return first(windows)
+    return film(len(celsius), marks=marks, **channels)  # type: ignore[arg-type]
+
+
+def told_by_balance(**print_: Any) -> tuple[float, Reason] | None:
+    """When (s) and what the balance tells first of such a print."""
+    return first(filmed(**print_))
 
 
 def first(windows: list[Window]) -> tuple[float, Reason] | None:
@@ -133,15 +138,7 @@ def test_a_pause_is_neither_learned_from_nor_judged() -> None:
 
 
 def test_a_new_job_begins_anew() -> None:
-    celsius, duty = hotend(share=growing(0.7, 1.0))
-    windows = film(
-        900,
-        hotend_c=lambda t: celsius[int(t)],
-        hotend_power=lambda t: duty[int(t)],
-        hotend_target_c=TARGET_C,
-        fan=1.0,
-        melt_w=2.0,
-    )
+    windows = filmed(seconds=900, share=growing(0.7, 1.0))
     later = [
         msgspec.structs.replace(window, job="other") if number >= FAILS_S else window
         for number, window in enumerate(windows)
@@ -151,15 +148,7 @@ def test_a_new_job_begins_anew() -> None:
 
 
 def test_what_is_remembered_of_a_print_does_not_grow_and_survives_a_restart() -> None:
-    celsius, duty = hotend(share=growing(0.8, 60.0))
-    windows = film(
-        600,
-        hotend_c=lambda t: celsius[int(t)],
-        hotend_power=lambda t: duty[int(t)],
-        hotend_target_c=TARGET_C,
-        fan=1.0,
-        melt_w=2.0,
-    )
+    windows = filmed(seconds=600, share=growing(0.8, 60.0))
     history, balance, restored, sizes = History(120), None, None, []
     for window in windows:
         history.push(window)

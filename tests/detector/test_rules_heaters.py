@@ -53,6 +53,7 @@ def test_an_open_bed_is_told_before_its_control_gives_all(rate_k_s: float) -> No
     seconds, reason = told(printing(240, bed_c=falls, bed_power=given), Kind.HEATER_FAULT)
     assert seconds < FAILS_S + 2.0 / rate_k_s + 10.0
     assert "held it before" in reason.text or "full power" in reason.text
+    assert "  " not in reason.text
 
 
 def test_a_bed_that_is_switched_on_and_off_is_no_heater_fault() -> None:

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from features.channels import FEATURES, LIMIT, NAMES, SENSOR_DIM, SOURCES, SensorToken, sensor_token
-from features.flow import NOTHING, SPANS, Flow
+from features.flow import SPANS, Flow, FlowState
+from features.flow import flow as said_by
 from features.sequence import History
 from ingest.records import EventKind, Mark, Window
 from tests.detector.windows import Script, film, ramp
 
 
-def token(windows: list[Window], flow: Flow = NOTHING) -> SensorToken:
+def token(windows: list[Window], flow: Flow | None = None) -> SensorToken:
     history = History(120)
     for window in windows:
         history.push(window)
-    return sensor_token(history, flow)
+    return sensor_token(history, said_by(FlowState()) if flow is None else flow)
 
 
 def number(told: SensorToken, name: str) -> float:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from features.flow import HELD_BEATS, NOTHING, Flow, FlowState, Reading, advance, flow, reading
+from features.flow import HELD_BEATS, Flow, FlowState, Reading, advance, flow, reading
 from features.sequence import History
 from ingest.records import Mark
 from tests.detector.windows import film
@@ -63,7 +63,6 @@ def test_nothing_is_said_before_enough_is_known() -> None:
     assert np.isnan(flow(FlowState()).missing).all()
     assert np.isnan(flow(play(10)[-1]).missing).all()
     assert not np.isnan(flow(play(30)[-1]).missing).any()
-    assert np.isnan(NOTHING.missing).all()
 
 
 def test_beats_that_tell_nothing_change_nothing_but_the_time() -> None:

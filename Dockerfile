@@ -14,7 +14,7 @@ COPY features features
 COPY detector detector
 COPY sinks sinks
 COPY nozzlewatch nozzlewatch
-RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[fast]'
+RUN pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[fast,kafka]'
 
 USER nozzlewatch
 WORKDIR /data

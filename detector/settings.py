@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 
 from detector.anomaly import Kind
 from detector.episodes import POLICIES, KindPolicy
+from detector.kinds import KindRules, read_kinds
 from features.picture import View, check_view
 from ingest.errors import UsageError
 from ingest.farm import Farm, read_farm, without_mistakes
-from ingest.table import check_table, shown, unknown_key
+from ingest.table import check_table, shown
 
 SURFACE_KEY = "nozzlewatch.surface"
 """As ``detector.surface.model_file`` writes it; to ask there would bring torch into every stage."""
@@ -27,13 +26,6 @@ WATCH_KEY = "nozzlewatch.watch"
 NO_MODEL, SHIPPED_MODEL = "none", "shipped"
 """Rules and novelty alone, which is what a farm gets unasked; and the network that comes along. It makes
 more mistakes than rules alone over whole simulated prints (docs/findings.md), so it is to be asked for."""
-
-
-class Reaction(StrEnum):
-    """What is done when a failure of a kind is found."""
-
-    OFF = "off"
-    NOTIFY = "notify"
 
 
 class DetectorTable(Struct, frozen=True):
@@ -66,7 +58,7 @@ class DetectorSettings(Struct, frozen=True):
 
     farm: Farm
     table: DetectorTable
-    reactions: dict[Kind, Reaction]
+    kinds: KindRules
     views: dict[str, View] = {}  # how the pictures of a printer are read, where its table says so
     surface: SurfaceTable = SurfaceTable()
 
@@ -86,8 +78,9 @@ class DetectorSettings(Struct, frozen=True):
 
         A network knows the failures by name: beside one, ``unusual`` is on only where the farm file says so.
         """
-        on = {kind for kind, reaction in self.reactions.items() if reaction is not Reaction.OFF}
-        if with_network and Kind.UNUSUAL not in self.farm.tables.get("kinds", {}):
+        on = set(self.kinds.on)
+        tables = (self.kinds.farm, *self.kinds.printers.values())
+        if with_network and not any(Kind.UNUSUAL in table for table in tables):
             on.discard(Kind.UNUSUAL)
         return {kind: policy for kind, policy in POLICIES.items() if kind in on}
 
@@ -104,9 +97,9 @@ def read_settings(path: Path, mistakes: list[str]) -> DetectorSettings | None:
         return None
     where = path.name
     table = check_table(farm.tables.get("detector", {}), DetectorTable, f"{where}: detector", mistakes)
-    reactions = _reactions(farm.tables.get("kinds", {}), where, mistakes)
+    kinds = read_kinds(farm, where, mistakes)
     views, surface = _views(farm, where, mistakes), _surface(farm, where, mistakes)
-    settings = DetectorSettings(farm, table or DetectorTable(), reactions, views, surface)
+    settings = DetectorSettings(farm, table or DetectorTable(), kinds, views, surface)
     _check_watch_model(settings, where, mistakes)
     return settings
 
@@ -166,19 +159,3 @@ def _views(farm: Farm, where: str, mistakes: list[str]) -> dict[str, View]:
         for name, table in tables.items()
     }
     return {name: view for name, view in found.items() if view is not None}
-
-
-def _reactions(found: Any, where: str, mistakes: list[str]) -> dict[Kind, Reaction]:
-    reactions = dict.fromkeys(Kind, Reaction.NOTIFY)
-    if not isinstance(found, Mapping):
-        mistakes.append(f"{where}: kinds: found {shown(found)}, expected a table")
-        return reactions
-    for name, value in found.items():
-        if name not in set(Kind):
-            mistakes.append(unknown_key(f"{where}: kinds.{name}", name, list(Kind), value))
-        elif value not in list(Reaction):  # not a set: what stands in a file may not be hashable
-            expected = " or ".join(Reaction)
-            mistakes.append(f"{where}: kinds.{name}: found {shown(value)}, expected {expected}")
-        else:
-            reactions[Kind(name)] = Reaction(value)
-    return reactions

@@ -31,6 +31,7 @@ SOURCES: Mapping[str, type[Source]] = ChainMap[str, type[Source]](CAMERAS, TELEM
 """Every kind of source that an address can name."""
 
 NAME = re.compile(r"[\w .+#()-]{1,64}")
+KAFKA_SCHEMES = ("kafka://", "kafka+ssl://")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+sentinel://", "unix://")
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class FarmTable(Struct, frozen=True, forbid_unknown_fields=True):
     data: str = "data"  # folder of the embedded stores and the log, relative to the farm file
     redis: str = "embedded"  # or the address of one's own server: redis://…
     redis_frames: str = ""  # another server for the frames; without it both share one
+    events: str = ""  # kafka://HOST:PORT: scores, anomalies and statuses go there as well
     shards: Annotated[int, Meta(ge=1, le=1024, description="a whole number from 1 to 1024")] = 8
     span_s: Annotated[float, Meta(ge=0.1, le=60, description="seconds from 0.1 to 60")] = 1.0
     lateness_s: Lateness = 2.0
@@ -62,6 +64,7 @@ class PrinterTable(Struct, frozen=True, forbid_unknown_fields=True):
     lateness_s: Lateness | None = None  # instead of the farm's
     surface_camera: str = ""  # a live one that looks at the part when a print has ended
     picture: dict[str, Any] = {}  # how the picture is to be read: ``features`` checks it
+    kinds: dict[str, Any] = {}  # what is done about failures, instead of the farm's: ``detector`` checks it
 
     @property
     def recorded(self) -> bool:
@@ -145,6 +148,10 @@ def _check_redis(found: object, where: str, mistakes: list[str]) -> None:
         if url != default and not url.startswith(REDIS_SCHEMES):
             expected = "embedded or an address that begins with " + ", ".join(REDIS_SCHEMES)
             mistakes.append(f"{where}: farm.{name}: found {shown(url)}, expected {expected}")
+    events = _text(found, "events")
+    if events and not events.startswith(KAFKA_SCHEMES):
+        expected = "nothing or an address such as kafka://HOST:9092"
+        mistakes.append(f"{where}: farm.events: found {shown(events)}, expected {expected}")
 
 
 def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTable, ...]:

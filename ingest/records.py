@@ -216,6 +216,11 @@ class Status(Record, frozen=True, kw_only=True):
     detail: str = ""
     counts: dict[str, int] = msgspec.field(default_factory=dict)  # windows, drops by reason, …
 
+    @property
+    def part(self) -> str:
+        """The part's name: "ingest/voron-2" for a printer, "detector/0" for a whole part."""
+        return f"{self.source}/{self.printer}" if self.printer else self.source
+
 
 class Action(StrEnum):
     """What can be asked of a printer."""

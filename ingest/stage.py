@@ -14,16 +14,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
+import redis
+
 from ingest.errors import NozzlewatchError, StoreUnreachable, UsageError
 from ingest.farm import Farm
 from ingest.records import NS_PER_S, Health, Status, decode, encode
 from ingest.store import EmbeddedStores, Stores, StoreUrls, open_stores, wait_for_stores
-from ingest.stream import store_errors
+from ingest.stream import DATA, MAX_LEN, key, store_errors
 
 log = logging.getLogger("nozzlewatch")
 
 STATUS_KEY = "nw:status"
+STATUS_LOGGED_KEY = "nw:status-logged"
+"""Hash: part → when its status went into the stream of statuses last, ns."""
 STATUS_EVERY_S = 5.0
+STATUS_LOGGED_S = 60.0
+"""How often the status of a part whose health stays the same goes into the stream of statuses, s."""
 FRESH_S = 3 * STATUS_EVERY_S
 """A part that has said nothing for so long is not at work any more."""
 RETRY_S = 0.5
@@ -96,24 +102,47 @@ def _wait_for_return(source: StoreSource, stop: threading.Event) -> Stores | Non
 
 
 def publish_status(stores: Stores, status: Status) -> None:
-    """Say how a part is: the last word of each part stands in the hash ``nw:status``."""
-    field = f"{status.source}/{status.printer}" if status.printer else status.source
+    """Say how a part is: the last word of each part stands in the hash ``nw:status``.
+
+    What changed, and once a minute what did not, also goes into the stream of statuses of shard 0.
+    """
+    field, told = status.part, encode(status)
     with store_errors():
-        stores.events.hset(STATUS_KEY, field, encode(status))
+        before = cast(bytes | None, stores.events.hget(STATUS_KEY, field))
+        logged = cast(bytes | None, stores.events.hget(STATUS_LOGGED_KEY, field))
+        with stores.events.pipeline(transaction=True) as pipe:
+            pipe.hset(STATUS_KEY, field, told)
+            if _news(status, before, int(logged or 0)):
+                pipe.hset(STATUS_LOGGED_KEY, field, status.at_ns)
+                pipe.xadd(key("statuses", 0), {DATA: told}, maxlen=MAX_LEN, approximate=True)
+            pipe.execute()
+
+
+def _news(status: Status, before: bytes | None, logged_ns: int) -> bool:
+    """Whether a status is worth a row: it says something else than the last one, or a minute has passed."""
+    if before is None or abs(status.at_ns - logged_ns) >= STATUS_LOGGED_S * NS_PER_S:
+        return True
+    last = decode(before, Status)
+    return (last.health, last.detail) != (status.health, status.detail)
+
+
+def statuses(events: redis.Redis) -> list[Status]:
+    """The last word of every part. Raises StoreUnreachable."""
+    with store_errors():
+        return [decode(told, Status) for told in cast(list[bytes], events.hvals(STATUS_KEY))]
 
 
 def watched_now(farm: Farm) -> dict[str, Status]:
     """The printers of a farm that an ingest process watches at this moment, with how it says they are."""
     fresh_ns = time.time_ns() - int(FRESH_S * NS_PER_S)
     try:
-        with contextlib.closing(StoreSource(farm).attach()) as stores, store_errors():
-            told = cast(list[bytes], stores.events.hvals(STATUS_KEY))
+        with contextlib.closing(StoreSource(farm).attach()) as stores:
+            told = statuses(stores.events)
     except StoreUnreachable:
         return {}
-    statuses = (decode(one, Status) for one in told)
     return {
         status.printer: status
-        for status in statuses
+        for status in told
         if status.printer and status.source == "ingest" and status.at_ns >= fresh_ns
         and status.health not in (Health.ENDED, Health.DOWN)
     }  # fmt: skip

@@ -28,9 +28,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "scores": (LOG,),
     "anomalies": (LOG, ALERTS),
     "inspections": (LOG,),
+    "labels": (LOG,),
+    "statuses": (LOG,),
     "commands": (PRINTERS,),
+    "command-results": (ALERTS,),
+    "answers": (ALERTS,),
 }
-"""Who reads which stream. All groups are made before the first entry: none misses what came before it."""
+"""Who reads which stream. All groups are made before the first entry: none misses what came before it.
+
+Who reads only where a farm file asks for it is no part of this: see ``join`` and ``leave``."""
 
 DATA = b"d"
 """The one field of an entry that holds the record."""
@@ -40,7 +46,16 @@ LAST_ID = f"{2**64 - 1}-0"
 MAX_LEN = 100_000
 """Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
 
-KEEP_S = {"windows": 30.0, "scores": 60.0, "anomalies": 3600.0, "inspections": 3600.0}
+KEEP_S = {
+    "windows": 30.0,
+    "scores": 60.0,
+    "anomalies": 3600.0,
+    "inspections": 3600.0,
+    "labels": 3600.0,
+    "statuses": 60.0,
+    "command-results": 3600.0,
+    "answers": 3600.0,
+}
 """How long entries stay although every group is done with them, in s: for those who only look on."""
 
 REFUSALS = (
@@ -98,6 +113,21 @@ def ensure_groups(events: redis.Redis, shards: Sequence[int]) -> None:
             for name, groups in GROUPS.items():
                 for group in groups:
                     _ensure_group(events, key(name, shard), group)
+
+
+def join(events: redis.Redis, streams: Sequence[str], group: str) -> None:
+    """Make a group that not every farm has, reading from the oldest entries that are still there."""
+    with store_errors():
+        for stream in streams:
+            _ensure_group(events, stream, group)
+
+
+def leave(events: redis.Redis, streams: Sequence[str], group: str) -> None:
+    """Remove such a group where nobody reads for it any more: else its streams would wait for it."""
+    with store_errors():
+        for stream in streams:
+            if any(_text(row["name"]) == group for row in _group_rows(events, stream)):
+                events.xgroup_destroy(stream, group)
 
 
 def _ensure_group(events: redis.Redis, stream: str, group: str) -> None:

@@ -2,7 +2,8 @@
 
 NozzlewatchError
 └── SinkError              what was told cannot be kept, read back or passed on
-    └── ChannelError       an alert channel that cannot be used, or did not take an alert
+    └── ChannelError       an alert channel that cannot be used, or did not take a message
+        └── MessageRefused it will never take this one: sending it again is in vain
 """
 
 from __future__ import annotations
@@ -15,4 +16,8 @@ class SinkError(NozzlewatchError):
 
 
 class ChannelError(SinkError):
-    """An alert channel is misconfigured or did not take an alert. Never holds credentials."""
+    """An alert channel is misconfigured or did not take a message. Never holds credentials."""
+
+
+class MessageRefused(ChannelError):
+    """The other side will never take this message, however often it is offered: too large, malformed."""

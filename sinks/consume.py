@@ -13,9 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import redis
-
-from detector.anomaly import Anomaly, Inspection, Scores
+from detector.anomaly import Anomaly, Inspection, Label, Scores
 from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
@@ -31,10 +29,13 @@ RETRY_S, DRAIN_RETRY_S = 1.0, 0.1
 DRAIN_LIMIT_S = 10.0
 """How long a sink that fails is waited for when nothing more comes: a replay ends with its error."""
 
-SENT_FOR_S = 30 * 24 * 3600
-"""How long an alert is remembered as sent: longer than any anomaly is delivered anew."""
-
-RECORDS: dict[str, type[Told]] = {"scores": Scores, "anomalies": Anomaly, "inspections": Inspection}
+RECORDS: dict[str, type[Told]] = {
+    "scores": Scores,
+    "anomalies": Anomaly,
+    "inspections": Inspection,
+    "labels": Label,
+    "statuses": Status,
+}
 LOGGED = tuple(RECORDS)
 """What the log takes: everything."""
 
@@ -218,21 +219,6 @@ class _Session:
     def _trim(self) -> None:
         for stream in self._streams:
             trim_counted(self._events, stream)
-
-
-class SentInStore:
-    """Remembers in the event store which alerts were sent."""
-
-    def __init__(self, events: redis.Redis) -> None:
-        self._events = events
-
-    def seen(self, key: str) -> bool:
-        with store_errors():
-            return bool(self._events.exists(f"nw:alerted:{key}"))
-
-    def remember(self, key: str) -> None:
-        with store_errors():
-            self._events.set(f"nw:alerted:{key}", b"1", ex=SENT_FOR_S)
 
 
 def _close(sink: Sink) -> None:

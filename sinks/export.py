@@ -14,7 +14,8 @@ import pyarrow.parquet as pa_parquet
 from detector.anomaly import Anomaly
 from ingest.errors import UsageError
 from sinks.anomaly_text import to_dict
-from sinks.parquet_schema import ANOMALIES, ENTRY_COLUMNS, to_table
+from sinks.parquet_rows import to_table
+from sinks.parquet_schema import ANOMALIES, ENTRY_COLUMNS
 from sinks.sink import Delivered
 
 
@@ -58,4 +59,4 @@ def as_json(value: object) -> bytes:
 
 def _table(anomalies: Sequence[Anomaly]) -> pa.Table:
     rows = [Delivered("", "", anomaly) for anomaly in anomalies]
-    return to_table(ANOMALIES, rows).drop(list(ENTRY_COLUMNS))
+    return to_table(ANOMALIES, rows).drop([*ENTRY_COLUMNS, "pictures"])

@@ -1,49 +1,45 @@
-"""The Parquet log: every score, every revision of every anomaly and every inspection, each once.
+"""The Parquet log: scores, revisions of anomalies, inspections, labels and statuses, each once.
 
     ROOT/scores/date=YYYY-MM-DD/*.parquet       by the window's start
     ROOT/anomalies/date=YYYY-MM-DD/*.parquet    by the time of the revision
     ROOT/inspections/date=YYYY-MM-DD/*.parquet  by the end of the print
+    ROOT/labels/date=YYYY-MM-DD/*.parquet       by the start of what is spoken of
+    ROOT/status/date=YYYY-MM-DD/*.parquet       by the time of the status
+    ROOT/frames/date=YYYY-MM-DD/*.jpg           frames of anomalies, see ``log_pictures``
 
 Nothing is lost: an entry is acknowledged after its file is durable. Nothing is doubled:
 
 - the same entry again: ``recover`` reads the entry ids back from the files whose ranges hold them, which is
   exact, also after a death between two files;
-- the same row under a new entry id (the detector told it again): the keys of the last ``KEYS_KEPT`` rows of
-  each dataset are remembered, over restarts too. A row that is told again later than that is a second row.
+- the same row under a new entry id (the detector told it again): what the log holds of each print and anomaly
+  is remembered (``parquet_keys``), over restarts too.
 
-A file is written in ``ROOT/.writing`` and renamed when it is durable, so a reader sees whole files only.
+Files appear whole (``log_place``), so a reader sees whole rows only. Small ones become large ones in the
+background, and old ones go (``log_upkeep``).
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
-from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from detector.anomaly import Anomaly
 from sinks import parquet_files as files
 from sinks.errors import SinkError
-from sinks.parquet_schema import (
-    ENTRY_COLUMNS,
-    KEY_COLUMNS,
-    SCHEMAS,
-    Key,
-    dataset_of,
-    date_of,
-    row_key,
-    to_table,
-)
+from sinks.log_compaction import finish_merges
+from sinks.log_folder import LOCK, PARQUET, SCRATCH
+from sinks.log_pictures import FrameStore, Pictures
+from sinks.log_place import Place, open_place, unwritable
+from sinks.parquet_keys import Key, SeenKeys, key_of, read_keys
+from sinks.parquet_rows import to_table
+from sinks.parquet_schema import SCORES, date_of
 from sinks.sink import Batch, Delivered, Entry, Told
 
-KEYS_KEPT = 200_000
-"""Rows per dataset: over an hour of 50 printers at one window a second, in about 50 MB. A detector that
-restarts tells again at most its recovery horizon, which is minutes."""
-SCRATCH, LOCK = ".writing", ".lock"
+__all__ = ["LOCK", "SCRATCH", "ParquetLog"]
 
 
 class Part(NamedTuple):
@@ -53,152 +49,141 @@ class Part(NamedTuple):
     date: str  # YYYY-MM-DD
 
 
+@dataclass
+class Buffer:
+    """Rows that are taken and not durable yet."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    ranges: list[files.Ranges] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+
+
 class ParquetLog:
     """A Sink that appends to a log folder. One writer per folder; readers come and go as they like."""
 
-    def __init__(self, root: Path) -> None:
-        """Open or make the log; clears what a killed writer left. Raises SinkError."""
-        self._root = root
-        self._scratch = root / SCRATCH
-        self._buffers: dict[Part, list[pa.Table]] = {}
-        self._buffered: dict[str, set[Key]] = {dataset: set() for dataset in SCHEMAS}
+    def __init__(
+        self, root: Path | str, *, frames: FrameStore | None = None, min_free_bytes: int = 0
+    ) -> None:
+        """Open or make the log (a path, or an URI); clears what a killed writer left. Raises SinkError.
+
+        ``frames`` is where pictures of anomalies come from. Writing stops where less than ``min_free_bytes``
+        are free, so that the stores on the same disk live on.
+        """
+        self.place: Place = open_place(root)
+        self._min_free = min_free_bytes
+        self._buffers: dict[Part, Buffer] = {}
+        self._seen = SeenKeys()
+        self._pictures = Pictures(self.place, frames)
         try:
-            self._lock = _locked(root)
+            finish_merges(self.place)
+            read_keys(self.place.folder, self._seen)
         except OSError as error:
-            raise SinkError(_unwritable(root, error)) from error
-        try:
-            self._written = self._begin()
+            self.place.close()
+            raise SinkError(unwritable(self.place.folder.told, error)) from error
         except BaseException:
-            os.close(self._lock)
+            self.place.close()
             raise
 
     def take(self, batch: Batch) -> None:
         """Keep rows in memory until ``flush``, less those that the log holds; all of the batch or none."""
-        new = self._without_known(batch)
-        parts: dict[Part, list[Delivered[Told]]] = {}
-        for delivered in new.values():
-            files.entry_order(delivered.entry_id)
-            part = Part(dataset_of(delivered.record), date_of(delivered.record))
-            parts.setdefault(part, []).append(delivered)
-        tables = {part: to_table(part.dataset, rows) for part, rows in parts.items()}
+        parts: dict[Part, dict[Key, Delivered[Told]]] = {}
+        for key, delivered in self._new(batch).items():
+            parts.setdefault(Part(key[0], date_of(delivered.record)), {})[key] = delivered
+        ranges = {part: _ranges(rows.values()) for part, rows in parts.items()}
+        self._pictures.fetch([one for rows in parts.values() for one in rows.values()])
+        tables = {part: to_table(part.dataset, rows.values(), self._paths) for part, rows in parts.items()}
         # From here on nothing raises: the batch is taken as a whole.
-        for part, table in tables.items():
-            self._buffers.setdefault(part, []).append(table)
-        for dataset, key in new:
-            self._buffered[dataset].add(key)
+        for part, rows in parts.items():
+            buffer = self._buffers.setdefault(part, Buffer())
+            buffer.tables.append(tables[part])
+            buffer.ranges.append(ranges[part])
+            buffer.keys.extend(rows)
+            for key in rows:
+                self._seen.add(key)
 
     def flush(self) -> None:
         """Write one file per dataset and day. Raises SinkError; what is not written yet stays buffered."""
+        if not self._buffers:
+            return
+        self._want_room()
+        try:
+            self._pictures.write()  # before the rows that name them
+        except OSError as error:
+            raise SinkError(unwritable(self.place.folder.told, error)) from error
         for part in sorted(self._buffers):
             self._write(part)
 
     def recover(self, pending: Batch) -> set[Entry]:
         """Those of ``pending`` whose row the log holds, be it under this entry id or another one."""
+        buffered = {key for buffer in self._buffers.values() for key in buffer.keys}
         held: set[Entry] = set()
-        for dataset, written in self._written.items():
-            mine = [one for one in pending if dataset_of(one.record) == dataset]
-            entries = {(one.stream, one.entry_id) for one in mine}
-            held |= entries & self._entries_around(dataset, entries)
-            held |= {(one.stream, one.entry_id) for one in mine if row_key(one.record) in written}
-        return held
+        unknown: dict[str, set[Entry]] = {}
+        for one in pending:
+            key, entry = key_of(one), (one.stream, one.entry_id)
+            if key in self._seen and key not in buffered:
+                held.add(entry)
+            else:
+                unknown.setdefault(key[0], set()).add(entry)
+        try:
+            return held.union(*(self._held(dataset, entries) for dataset, entries in unknown.items()))
+        except OSError as error:
+            raise SinkError(unwritable(self.place.folder.told, error)) from error
 
     def close(self) -> None:
         """Flush, then let another writer have the folder."""
         try:
             self.flush()
         finally:
-            os.close(self._lock)
+            self.place.close()
 
-    def _begin(self) -> dict[str, RecentKeys]:
-        try:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            self._scratch.mkdir(exist_ok=True)
-        except OSError as error:
-            raise SinkError(_unwritable(self._root, error)) from error
-        return {dataset: _recent(self._root, dataset) for dataset in SCHEMAS}
-
-    def _without_known(self, batch: Batch) -> dict[tuple[str, Key], Delivered[Told]]:
-        new: dict[tuple[str, Key], Delivered[Told]] = {}
+    def _new(self, batch: Batch) -> dict[Key, Delivered[Told]]:
+        seen = self._seen
+        new: dict[Key, Delivered[Told]] = {}
         for delivered in batch:
-            dataset, key = dataset_of(delivered.record), row_key(delivered.record)
-            if key not in self._written[dataset] and key not in self._buffered[dataset]:
-                new.setdefault((dataset, key), delivered)
+            key = key_of(delivered)
+            if key not in seen:
+                new.setdefault(key, delivered)
         return new
 
-    def _write(self, part: Part) -> None:
-        table = pa.concat_tables(self._buffers[part])
-        folder = self._root / part.dataset / f"date={part.date}"
+    def _paths(self, anomaly: Anomaly) -> Iterable[str]:
         try:
-            files.write_whole(table, folder, self._scratch)
+            return self._pictures.paths(anomaly)
+        except OSError as error:
+            raise SinkError(unwritable(self.place.folder.told, error)) from error
+
+    def _want_room(self) -> None:
+        free = self.place.free_bytes()
+        if free is not None and free < self._min_free:
+            # The same words at every try: one alert, not one per megabyte.
+            found = f"found less free than the {self._min_free // 1_000_000} MB that are to stay so"
+            raise SinkError(unwritable(self.place.folder.told, found))
+
+    def _write(self, part: Part) -> None:
+        buffer, day = self._buffers[part], f"{part.dataset}/date={part.date}"
+        table = pa.concat_tables(buffer.tables)
+        if part.dataset == SCORES:  # what is looked for lies together
+            table = table.sort_by([(name, "ascending") for name in ("printer", "job", "index")])
+        ranges = files.joined(buffer.ranges)
+        path = self.place.scratch / f"{files.file_name(ranges)}{PARQUET}"
+        try:
+            with files.writing(path, files.footer(table.schema, ranges), part.dataset) as writer:
+                writer.write_table(table, files.ROW_GROUP)
+            with self.place.lock:
+                self.place.publish(path, files.free_name(self.place.folder, day, ranges))
         except (OSError, pa.ArrowException) as error:
-            raise SinkError(_unwritable(folder, error)) from error
-        keys = _keys(part.dataset, table)
-        self._written[part.dataset].add(keys)
-        self._buffered[part.dataset].difference_update(keys)
+            path.unlink(missing_ok=True)
+            raise SinkError(unwritable(self.place.folder.where(day), error)) from error
         del self._buffers[part]
 
-    def _entries_around(self, dataset: str, entries: set[Entry]) -> set[Entry]:
-        """All entries of the files that may hold one of the given."""
+    def _held(self, dataset: str, entries: set[Entry]) -> set[Entry]:
+        """Those of the entries that the files of a dataset hold."""
         orders = [files.entry_order(entry_id) for _, entry_id in entries]
         found: set[Entry] = set()
-        for path in files.may_hold(self._root / dataset, orders):
-            found.update(files.entries_of(files.read_columns(path, ENTRY_COLUMNS)))
+        with self.place.lock:
+            for one in files.may_hold(self.place.folder.files(dataset), orders):
+                found |= files.held_entries(self.place.folder, one.path, entries)
         return found
 
 
-class RecentKeys:
-    """The newest keys, at most ``limit`` of them."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._keys: OrderedDict[Key, None] = OrderedDict()
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._keys
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def add(self, keys: Iterable[Key]) -> None:
-        """Add the newest keys; the oldest make room."""
-        self._keys.update(dict.fromkeys(keys))
-        while len(self._keys) > self._limit:
-            self._keys.popitem(last=False)
-
-
-def _recent(root: Path, dataset: str) -> RecentKeys:
-    """The keys of the newest files, as many as are remembered."""
-    newest: list[list[Key]] = []
-    for path in files.newest_first(root / dataset):
-        newest.append(_keys(dataset, files.read_columns(path, KEY_COLUMNS[dataset])))
-        if sum(map(len, newest)) >= KEYS_KEPT:
-            break
-    recent = RecentKeys(KEYS_KEPT)
-    for keys in reversed(newest):
-        recent.add(keys)
-    return recent
-
-
-def _keys(dataset: str, table: pa.Table) -> list[Key]:
-    columns = [table.column(name).to_pylist() for name in KEY_COLUMNS[dataset]]
-    return cast("list[Key]", list(zip(*columns, strict=True)))
-
-
-def _locked(root: Path) -> int:
-    """A lock that ends with the process, however it ends. Raises SinkError when another writer has it."""
-    root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise SinkError(
-            f"{root}: another process writes to this log: end it or choose another folder"
-        ) from error
-    return handle
-
-
-def _unwritable(path: Path, error: Exception) -> str:
-    return (
-        f"{path}: cannot write the log ({error}): make room or allow writing; nothing taken is lost meanwhile"
-    )
+def _ranges(delivered: Iterable[Delivered[Told]]) -> files.Ranges:
+    return files.ranges_of((one.stream, one.entry_id) for one in delivered)

@@ -1,4 +1,4 @@
-"""Reads the Parquet log back, while it is being written or long after.
+"""Reads the Parquet log back, while it is being written or long after, from a path or an URI.
 
 Times are ns UTC, ``since`` inclusive and ``until`` exclusive; None is no limit. Only the days in question are
 opened.
@@ -6,35 +6,27 @@ opened.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from detector.anomaly import Anomaly, Inspection, Kind
-from ingest.records import NS_PER_S
+from detector.anomaly import Anomaly, Inspection, Kind, Label
+from ingest.records import Status
 from sinks.errors import SinkError
-from sinks.parquet_log import LOCK
-from sinks.parquet_schema import (
-    ANOMALIES,
-    INSPECTIONS,
-    SCHEMA_VERSION,
-    SCHEMAS,
-    SCORES,
-    TIME,
-    VERSION_KEY,
-    anomalies_of,
-    inspections_of,
-)
+from sinks.log_compaction import replaced_files
+from sinks.log_folder import LOCK, LogFolder, open_folder
+from sinks.parquet_records import anomalies_of, inspections_of, labels_of, statuses_of
+from sinks.parquet_schema import ANOMALIES, INSPECTIONS, LABELS, SCHEMAS, SCORES, STATUS, TIME, day_of
+from sinks.parquet_versions import newest
 
-_DATE = pa.field("date", pa.date32())
+TRIES = 5
+"""How often a reader begins anew when files go under its hands: they do so once in minutes."""
 
 
 def read_anomalies(
-    root: Path,
+    root: Path | str,
     *,
     since: int | None = None,
     until: int | None = None,
@@ -55,7 +47,7 @@ def read_anomalies(
 
 
 def read_scores(
-    root: Path,
+    root: Path | str,
     *,
     since: int | None = None,
     until: int | None = None,
@@ -72,7 +64,7 @@ def read_scores(
 
 
 def read_inspections(
-    root: Path,
+    root: Path | str,
     *,
     since: int | None = None,
     until: int | None = None,
@@ -88,42 +80,67 @@ def read_inspections(
     return sorted(found, key=lambda one: (one.at_ns, one.printer, one.job))
 
 
-def _read(root: Path, dataset: str, chosen: pc.Expression, since: int | None, until: int | None) -> pa.Table:
-    schema, folder = SCHEMAS[dataset], root / dataset
-    if not root.is_dir():
-        raise SinkError(
-            f"{root}: found no folder, expected a log with scores/ and anomalies/: check the path"
-        )
-    if not any((root / name).exists() for name in (*SCHEMAS, LOCK)):
-        raise SinkError(
-            f"{root}: found a folder that is no log, expected scores/ and anomalies/ in it: check the path"
-        )
-    if not folder.is_dir():
-        return schema.empty_table()
-    days = _days(since, until)
+def read_labels(
+    root: Path | str, *, since: int | None = None, until: int | None = None, printer: str | None = None
+) -> list[Label]:
+    """What users said of stretches that begin within the span (ns UTC), in the order in which they said it.
+
+    Of one anomaly or stretch the last word counts. Raises SinkError where there is no log or a newer one.
+    """
+    chosen = _within("from", since, until) & _equal("printer", printer)
+    return labels_of(_read(root, LABELS, chosen, since, until).sort_by("said"))
+
+
+def read_statuses(
+    root: Path | str, *, since: int | None = None, until: int | None = None, source: str | None = None
+) -> list[Status]:
+    """How the parts were within the span (ns UTC), by time.
+
+    Raises SinkError where there is no log or a newer one.
+    """
+    chosen = _within("at", since, until) & _equal("source", source)
+    return statuses_of(_read(root, STATUS, chosen, since, until).sort_by("at"))
+
+
+def _read(
+    root: Path | str, dataset: str, chosen: pc.Expression, since: int | None, until: int | None
+) -> pa.Table:
+    folder = open_folder(root)
     try:
-        log = _open(folder, schema)
-        _check_versions(log, days)
-        return log.to_table(columns=schema.names, filter=days & chosen)
+        _check_folder(folder)
+        return read_rows(folder, dataset, chosen, since, until)
     except (OSError, pa.ArrowException) as error:
         raise SinkError(
-            f"{folder}: cannot read the log ({error}): move what is no part of it away"
+            f"{folder.where(dataset)}: cannot read the log ({error}): move what is no part of it away"
         ) from error
 
 
-def _open(folder: Path, schema: pa.Schema) -> ds.Dataset:
-    partitioning = ds.partitioning(pa.schema([_DATE]), flavor="hive")
-    return ds.dataset(folder, schema=schema.append(_DATE), format="parquet", partitioning=partitioning)
+def read_rows(
+    folder: LogFolder, dataset: str, chosen: pc.Expression, since: int | None = None, until: int | None = None
+) -> pa.Table:
+    """Rows of the days in question, each once, whatever is merged meanwhile. Raises OSError, SinkError."""
+    for _ in range(TRIES):
+        try:
+            found = [one for one in folder.files(dataset) if _in_days(one.day, since, until)]
+            gone = set(replaced_files(folder, found))
+            rows = newest(folder, dataset, [one.path for one in found if one.path not in gone], chosen)
+            if set(found) <= set(folder.files(dataset)):
+                return rows
+        except FileNotFoundError:
+            continue  # merged into another file, or too old by now
+    raise SinkError(f"{folder.where(dataset)}: found files that go while they are read: try again")
 
 
-def _check_versions(log: ds.Dataset, days: pc.Expression) -> None:
-    for fragment in log.get_fragments(filter=days):
-        version = int((fragment.physical_schema.metadata or {}).get(VERSION_KEY, b"0"))
-        if version > SCHEMA_VERSION:
-            path = getattr(fragment, "path", "?")
-            raise SinkError(
-                f"{path}: found log version {version}, expected {SCHEMA_VERSION}: update Nozzlewatch"
-            )
+def _check_folder(folder: LogFolder) -> None:
+    if not folder.holds(""):
+        raise SinkError(
+            f"{folder.told}: found no folder, expected a log with scores/ and anomalies/: check the path"
+        )
+    if not any(folder.holds(name) for name in (*SCHEMAS, LOCK)):
+        raise SinkError(
+            f"{folder.told}: found a folder that is no log, expected scores/ and anomalies/ in it: "
+            "check the path"
+        )
 
 
 def _within(column: str, since: int | None, until: int | None) -> pc.Expression:
@@ -135,17 +152,8 @@ def _within(column: str, since: int | None, until: int | None) -> pc.Expression:
     return chosen
 
 
-def _days(since: int | None, until: int | None) -> pc.Expression:
-    chosen = pc.scalar(True)
-    if since is not None:
-        chosen &= pc.field("date") >= pa.scalar(_day(since), pa.date32())
-    if until is not None:
-        chosen &= pc.field("date") <= pa.scalar(_day(until), pa.date32())
-    return chosen
-
-
-def _day(at_ns: int) -> date:
-    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).date()
+def _in_days(day: str, since: int | None, until: int | None) -> bool:
+    return (since is None or day >= day_of(since)) and (until is None or day <= day_of(until))
 
 
 def _equal(column: str, value: Any) -> pc.Expression:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from detector.anomaly import Anomaly, Inspection, Scores
-from ingest.records import Record
+from detector.anomaly import Anomaly, Inspection, Label, Scores
+from ingest.records import Record, Status
 
 R_co = TypeVar("R_co", bound=Record, covariant=True)
 
@@ -24,8 +24,8 @@ class Delivered(NamedTuple, Generic[R_co]):
     record: R_co
 
 
-Told: TypeAlias = Scores | Anomaly | Inspection
-"""What the detector tells."""
+Told: TypeAlias = Scores | Anomaly | Inspection | Label | Status
+"""What the detector tells, what users say of it, and how the parts are."""
 Batch: TypeAlias = Sequence[Delivered[Told]]
 Entry: TypeAlias = tuple[str, str]
 """(stream, entry_id)"""

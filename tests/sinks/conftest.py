@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 
-from detector.anomaly import Anomaly, Box, Evidence, InspectedPicture, Inspection, Kind, Scores, State
-from ingest.records import FrameRef
+from detector.anomaly import (
+    Anomaly,
+    Box,
+    Evidence,
+    InspectedPicture,
+    Inspection,
+    Kind,
+    Label,
+    Scores,
+    State,
+)
+from ingest.records import FrameRef, Health, Record, Status
 from sinks.consume import RECORDS
 from sinks.sink import Delivered, Told
 
@@ -83,6 +93,33 @@ def make_inspection(n: int = 0, **fields: Any) -> Inspection:
     return Inspection(**told | fields)
 
 
+def make_label(n: int = 0, **fields: Any) -> Label:
+    """What a user said of the ten seconds from the n-th second after noon on."""
+    told: dict[str, Any] = {
+        "printer": "voron-2",
+        "job": "benchy.gcode",
+        "kind": Kind.SPAGHETTI,
+        "from_ns": NOON_NS + n * S,
+        "to_ns": NOON_NS + (n + 10) * S,
+        "anomaly": None,
+        "text": "it came off the bed",
+    }
+    return Label(**told | fields)
+
+
+def make_status(n: int = 0, **fields: Any) -> Status:
+    """How ingest said that a printer was n seconds after noon."""
+    told: dict[str, Any] = {
+        "source": "ingest",
+        "printer": "voron-2",
+        "at_ns": NOON_NS + n * S,
+        "health": Health.OK,
+        "detail": "10 frames a second",
+        "counts": {"windows": n, "drops": 0},
+    }
+    return Status(**told | fields)
+
+
 def deliver(record: Told, n: int, shard: int = 3) -> Delivered[Told]:
     """The record as the n-th entry of its stream."""
     name = next(name for name, kind in RECORDS.items() if isinstance(record, kind))
@@ -107,3 +144,18 @@ def _inspection() -> Callable[..., Inspection]:
 @pytest.fixture(name="delivered")
 def _delivered() -> Callable[..., Delivered[Told]]:
     return deliver
+
+
+@pytest.fixture(name="label")
+def _label() -> Callable[..., Label]:
+    return make_label
+
+
+@pytest.fixture(name="status")
+def _status() -> Callable[..., Status]:
+    return make_status
+
+
+@pytest.fixture(name="one_of_each")
+def _one_of_each() -> list[Record]:
+    return [make_scores(0), make_anomaly(0), make_inspection(0), make_label(0), make_status(0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from detector.anomaly import Kind, State
-from sinks import parquet_files, parquet_log
+from sinks import parquet_files, parquet_keys
 from sinks.errors import SinkError
 from sinks.parquet_log import ParquetLog
-from sinks.read_log import read_anomalies, read_inspections, read_scores
+from sinks.read_log import read_anomalies, read_inspections, read_labels, read_scores, read_statuses
 
 DAY_S = 86_400
 Make = Callable[..., Any]
@@ -44,16 +45,16 @@ def entries(root: Path) -> Counter[str]:
 
 
 def test_columns_say_what_they_are_and_the_schema_its_version(
-    tmp_path: Path, log: ParquetLog, scores: Make, anomaly: Make, inspection: Make, delivered: Make
+    tmp_path: Path, log: ParquetLog, one_of_each: list[Any], delivered: Make
 ) -> None:
-    log.take([delivered(record, n) for n, record in enumerate((scores(0), anomaly(0), inspection(0)))])
+    log.take([delivered(record, n) for n, record in enumerate(one_of_each)])
     log.flush()
-    assert len(files(tmp_path / "log")) == 3
+    assert len(files(tmp_path / "log")) == len(one_of_each) == 5
     for path in files(tmp_path / "log"):
         schema = pq.read_schema(path)
-        assert schema.metadata[b"nozzlewatch_schema_version"] == b"1"
+        assert schema.metadata[b"nozzlewatch_schema_version"] == b"2"
         assert all(field.metadata[b"meaning"] for field in schema)
-    by_name = pq.read_schema(files(tmp_path / "log")[-1])
+    by_name = pq.read_schema(next((tmp_path / "log").glob("scores/*/*")))
     assert by_name.field("start").type == pa.timestamp("ns", tz="UTC")
     assert by_name.field("p_spaghetti").metadata[b"unit"] == b"0..1"
     assert {f"p_{kind.value}" for kind in Kind} <= set(by_name.names)
@@ -87,7 +88,7 @@ def test_a_name_stays_short_with_many_shards() -> None:
         f"nw:scores:{{{n}}}": ((1_770_000_000_000 + n, 0), (1_770_000_000_100 + n, 9)) for n in range(64)
     }
     name = parquet_files.file_name(ranges)
-    assert name == "all64_1770000000000-0_1770000000163-9"
+    assert re.fullmatch(r"all64-[0-9a-f]{8}_1770000000000-0_1770000000163-9", name)
     assert parquet_files.name_ranges(name) == [((1_770_000_000_000, 0), (1_770_000_000_163, 9))]
 
 
@@ -123,30 +124,13 @@ def test_each_revision_of_an_anomaly_is_a_row(
     assert [one.revision for one in read_anomalies(tmp_path / "log", latest_only=False)] == [1, 2, 3]
 
 
-def test_only_so_many_keys_are_remembered(
-    tmp_path: Path, scores: Make, delivered: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet_log, "KEYS_KEPT", 4)
-    log = ParquetLog(tmp_path)
-    for n in range(8):
-        log.take([delivered(scores(n), n)])
-        log.flush()
-    assert len(log._written["scores"]) == 4
-    log.close()
-    again = ParquetLog(tmp_path)
-    assert again.recover([delivered(scores(n), 100 + n) for n in range(8)]) == {
-        ("nw:scores:{3}", f"{1_770_000_000_100 + n}-0") for n in range(4, 8)
-    }
-    again.close()
-
-
 def test_recover_tells_by_entry_id_beyond_the_remembered_keys(
     tmp_path: Path, scores: Make, delivered: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = ParquetLog(tmp_path)
     log.take([delivered(scores(n), n) for n in (0, 1, 5)])
     log.close()
-    monkeypatch.setattr(parquet_log, "KEYS_KEPT", 0)
+    monkeypatch.setattr(parquet_keys, "GROUPS_KEPT", 0)
     again = ParquetLog(tmp_path)
     held = again.recover([delivered(scores(n), n) for n in range(7)])
     assert held == {("nw:scores:{3}", f"{1_770_000_000_000 + n}-0") for n in (0, 1, 5)}
@@ -286,3 +270,25 @@ def test_a_log_from_before_there_were_inspections_holds_none(
     log.take([delivered(scores(0), 0)])
     log.flush()
     assert read_inspections(tmp_path / "log") == []
+
+
+def test_labels_and_statuses_come_back_as_they_were(
+    tmp_path: Path, log: ParquetLog, label: Make, status: Make, delivered: Make
+) -> None:
+    said = [label(0), label(1, anomaly="a7", kind=None, text="a shadow"), label(0)]
+    told = [status(0), status(60, printer=None, source="detector/0", counts={}), status(120)]
+    log.take([delivered(one, n) for n, one in enumerate([*said, *told, told[0]])])
+    log.flush()
+    assert read_labels(tmp_path / "log") == said  # a user may say the same thing again
+    assert read_statuses(tmp_path / "log") == told
+    assert read_statuses(tmp_path / "log", source="detector/0") == [told[1]]
+    assert read_labels(tmp_path / "log", since=said[1].from_ns) == [said[1]]
+
+
+def test_a_label_bears_when_it_was_said(
+    tmp_path: Path, log: ParquetLog, label: Make, delivered: Make
+) -> None:
+    log.take([delivered(label(0), 5)])
+    log.flush()
+    (said,) = rows(tmp_path / "log", "labels").column("said").cast(pa.int64()).to_pylist()
+    assert said == 1_770_000_000_005 * 1_000_000

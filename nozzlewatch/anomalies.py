@@ -1,4 +1,4 @@
-"""``nozzlewatch anomalies list|tail|export``: reads the Parquet log and follows the live topic."""
+"""``nozzlewatch anomalies list|tail|export|label``: the log, the live topic, and what users say of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ingest.errors import UsageError
 from ingest.records import NS_PER_S
 from ingest.stage import FINE, StoreSource, report_errors, run_stage
 from nozzlewatch.follow import AnomalyTopic
+from nozzlewatch.labelling import Said, label_text, labelled
 from nozzlewatch.output import print_anomalies, write_json
 from sinks.anomaly_text import one_line, to_dict
 from sinks.export import Format, export, format_of
@@ -97,6 +98,30 @@ def export_(
 
     def work() -> int:
         export(_read(source, since, until, printer, kind), out, format_ or format_of(out))
+        return FINE
+
+    raise typer.Exit(report_errors(work))
+
+
+@app.command()
+def label(
+    farm: Annotated[Path, typer.Argument(help="a farm file (farm.toml)")],
+    anomaly: Annotated[str | None, typer.Option(help="the anomaly that is meant, by its id")] = None,
+    printer: Printer = None,
+    job: Annotated[str, typer.Option(help="the print, where no anomaly is named")] = "",
+    since: Since = None,
+    until: Until = None,
+    kind: KindOption = None,
+    fine: Annotated[bool, typer.Option("--fine", help="nothing was wrong")] = False,
+    text: Annotated[str, typer.Option(help="a remark")] = "",
+) -> None:
+    """Record what was truly so: of an anomaly, or of a stretch of a print that the watch missed."""
+
+    def work() -> int:
+        settings = load_settings(farm)
+        said = Said(anomaly, printer, job, _time(since), _time(until), kind, fine, text)
+        found = labelled(settings, said)
+        sys.stdout.write(f"{label_text(found)}\n")
         return FINE
 
     raise typer.Exit(report_errors(work))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -17,6 +18,8 @@ from ingest.stage import StoreSource, data_folder, watched_now
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
 from nozzlewatch.trial import failed, try_camera, try_printer
+from sinks.channels import Channel
+from sinks.log_folder import SCRATCH, open_folder
 from sinks.settings import SinkSettings, load_settings
 
 STORE_LIMIT_S = 5.0
@@ -38,9 +41,7 @@ def check_farm(path: Path) -> list[Finding]:
     findings = [_tried("store", lambda: _store(farm))]
     findings += asyncio.run(_printers(farm, watched_now(farm)))
     findings.append(_tried("log", lambda: _log(settings)))
-    accepted = "address accepted; no alert was sent"
-    findings += [Finding(f"alerts: {channel.name}", True, accepted) for channel in settings.channels()]
-    return findings
+    return [*findings, *_channels(settings.channels())]
 
 
 def _tried(part: str, look: Callable[[], str]) -> Finding:
@@ -48,6 +49,15 @@ def _tried(part: str, look: Callable[[], str]) -> Finding:
         return Finding(part, True, look())
     except (NozzlewatchError, OSError) as error:
         return Finding(part, False, str(error))
+
+
+def _channels(channels: Sequence[Channel]) -> list[Finding]:
+    """Whether each channel lets us in, all side by side; no alert is sent."""
+    with ThreadPoolExecutor(max(1, len(channels))) as pool:
+        found = list(pool.map(lambda one: _tried(f"alerts: {one.name}", one.check), channels))
+    for channel in channels:
+        channel.close()
+    return found
 
 
 def _store(farm: Farm) -> str:
@@ -103,8 +113,12 @@ def _telemetry(printer: PrinterTable, base: Path) -> Telemetry:
 
 
 def _log(settings: SinkSettings) -> str:
-    settings.log_path.mkdir(parents=True, exist_ok=True)
-    probe = settings.log_path / ".check"
+    where = settings.log_path
+    if isinstance(where, str):
+        open_folder(where).holds(SCRATCH)
+        return f"{where} answers"
+    where.mkdir(parents=True, exist_ok=True)
+    probe = where / ".check"
     probe.write_bytes(b"")
     probe.unlink()
-    return f"{settings.log_path} can be written"
+    return f"{where} can be written"

@@ -16,7 +16,7 @@ from rich.text import Text
 from ingest.records import Action
 from ingest.simulate.splits import Split
 from ingest.stage import FAILED, FINE, report_errors, run_stage
-from nozzlewatch import anomalies, surface
+from nozzlewatch import alerting, anomalies, surface
 from nozzlewatch.output import write_json
 from nozzlewatch.watching import evaluate, finetune, predict, preprocess, train, tune
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     help="The watch for 3D-print farms: camera and telemetry lined up in time, failures told within seconds.",
 )
 app.add_typer(anomalies.app, name="anomalies")
+app.add_typer(alerting.app, name="alert")
 app.add_typer(surface.app, name="surface")
 
 FarmFile = Annotated[Path, typer.Argument(help="the farm file (farm.toml)")]
@@ -137,6 +138,23 @@ def discover(
 
 
 @app.command()
+def migrate(
+    log: Annotated[Path, typer.Argument(help="a farm file (farm.toml) or a log folder")],
+    debug: Debug = False,
+) -> None:
+    """Rewrite a Parquet log of an earlier version as this one writes it. Not beside a running watch."""
+    from sinks.log_migration import migrate as work
+    from sinks.settings import load_settings
+
+    def run() -> int:
+        number = work(load_settings(log).log_path if log.suffix == ".toml" else log)
+        sys.stdout.write(f"{log}: {number} files rewritten\n")
+        return FINE
+
+    raise typer.Exit(report_errors(run, debug=debug))
+
+
+@app.command()
 def tell(
     farm: FarmFile,
     printer: Annotated[str, typer.Argument(help="the printer's name in the farm file")],
@@ -206,6 +224,10 @@ def replay(
         Path | None,
         typer.Option("--surface-model", help="judges the part after the print; of surface train"),
     ] = None,
+    farm: Annotated[
+        Path | None,
+        typer.Option(help="a farm file: what its alerts and actions would have done (dry run)"),
+    ] = None,
     json: JsonOption = None,
     debug: Debug = False,
 ) -> None:
@@ -215,8 +237,9 @@ def replay(
 
     def run(stop: threading.Event) -> int:
         replayed = work(
-            sources, out, printer=printer, speed=pace(speed), surface_model=surface_model, stop=stop
-        )
+            sources, out, printer=printer, speed=pace(speed), surface_model=surface_model,
+            farm_file=farm, stop=stop,
+        )  # fmt: skip
         tell(replayed, json)
         return FINE
 

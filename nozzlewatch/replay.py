@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.text import Text
 
 from detector.__main__ import build_worker
-from detector.anomaly import Anomaly, Inspection, Kind
-from detector.settings import DetectorSettings, DetectorTable, Reaction, SurfaceTable, surface_classes
+from detector.anomaly import Anomaly, Inspection
+from detector.kinds import KindRules
+from detector.settings import DetectorSettings, DetectorTable, SurfaceTable, surface_classes
 from ingest.__main__ import raise_where_down
 from ingest.errors import SourceError, UsageError
 from ingest.farm import Farm, FarmTable, PrinterTable
@@ -29,11 +30,15 @@ from ingest.worker import IngestWorker
 from nozzlewatch.output import print_anomalies, write_json
 from nozzlewatch.prints import as_printer
 from sinks.__main__ import run_all
+from sinks.anomaly_text import plain, time_text
 from sinks.consume import LOGGED, Plan, SinkWorker
+from sinks.dry_run import PAUSING, Done, dry_run
 from sinks.parquet_log import LOCK, SCRATCH, ParquetLog
 from sinks.parquet_schema import SCHEMAS
+from sinks.policy import Rules
 from sinks.read_log import read_anomalies, read_inspections, read_scores
 from sinks.report import after_print, write_report
+from sinks.settings import load_settings
 from sinks.thumbnails import ThumbnailSink
 
 FLUSH_ROWS, FLUSH_S = 50_000, 60.0
@@ -48,6 +53,7 @@ class Replayed(NamedTuple):
     counts: dict[str, int]  # what was left out, by reason
     out: Path
     inspections: list[Inspection]  # of the finished part, where a surface network was given
+    done: list[Done]  # what the watch would have said and done
 
 
 def replay(
@@ -57,16 +63,19 @@ def replay(
     printer: str = "replay",
     speed: float | None = None,
     surface_model: Path | None = None,
+    farm_file: Path | None = None,
     stop: threading.Event,
 ) -> Replayed:
     """Run the pipeline over one recorded print; writes report.json, report.html and log/ into ``out``.
 
-    ``surface_model`` judges the part when the print has ended. Raises SourceError where a source cannot be
+    ``surface_model`` judges the part when the print has ended; ``farm_file`` says who would have been told of
+    what, and what would have been paused: nothing of it is done. Raises SourceError where a source cannot be
     read or holds nothing that can be used, UsageError for sources that make no print and for a file that is
     no surface network.
     """
     table = as_printer("replay", sources, printer)
     surface = _surface(surface_model)
+    rules = load_settings(farm_file).rules if farm_file else Rules(kinds=PAUSING, zone=UTC)
     _make(out)
     scratch = Path(tempfile.mkdtemp(prefix="nozzlewatch-"))
     try:
@@ -75,7 +84,7 @@ def replay(
         counts = _run(farm, surface, _fresh_log(out / "log"), speed, stop, pictures)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    replayed = _report(sources, table, out, counts, pictures)
+    replayed = _report(sources, table, out, counts, pictures, rules)
     if not replayed.windows:
         raise SourceError(
             f"{' '.join(sources)}: found nothing that can be used (left out: {left_out(counts)}), "
@@ -136,8 +145,7 @@ def _run(
 ) -> dict[str, int]:
     """All stages in threads of this process, each ending when the one before it has and nothing is left."""
     ingested, detected = threading.Event(), threading.Event()
-    notify = dict.fromkeys(Kind, Reaction.NOTIFY)
-    settings = DetectorSettings(farm, DetectorTable(), notify, surface=surface)
+    settings = DetectorSettings(farm, DetectorTable(), KindRules(), surface=surface)
     with StoreSource(farm) as source:
         source.urls()  # the servers belong to this thread, which lives longest
         worker = IngestWorker(farm, source, speed=speed)
@@ -185,12 +193,14 @@ def _report(
     out: Path,
     counts: dict[str, int],
     pictures: dict[str, bytes],
+    rules: Rules,
 ) -> Replayed:
     job = job_of(printer, Path())
     log = out / "log"
-    anomalies = list(read_anomalies(log, printer=printer.name))
+    anomalies = read_anomalies(log, printer=printer.name)
     scores = read_scores(log, printer=printer.name)
     inspections = read_inspections(log, printer=printer.name)
+    done = dry_run(read_anomalies(log, printer=printer.name, latest_only=False), scores, rules)
     write_report(
         out,
         title=f"Replay of {job}",
@@ -200,8 +210,9 @@ def _report(
         counts=counts,
         sources=list(sources),
         inspections=inspections,
+        done=done,
     )
-    return Replayed(anomalies, scores.num_rows, counts, out, inspections)
+    return Replayed(anomalies, scores.num_rows, counts, out, inspections, done)
 
 
 def pace(text: str) -> float | None:
@@ -224,6 +235,9 @@ def tell(replayed: Replayed, json: str | None) -> None:
         return
     console = Console()
     print_anomalies(console, replayed.anomalies, UTC)
+    for one in replayed.done:
+        would = "would have told" if one.what == "told" else f"would {one.what}, where turned on"
+        console.print(Text(f"{time_text(one.at_ns, UTC)}  {would}: {plain(one.text)}"))
     for inspection in replayed.inspections:
         console.print(Text(after_print(inspection)))
     console.print(Text(f"{replayed.windows} windows judged; left out: {left_out(replayed.counts)}"))

@@ -7,28 +7,43 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ingest.stage import FINE, StoreSource, data_folder, run_stage
-from ingest.stream import ALERTS, LOG
-from sinks.alerts import AlertSink
-from sinks.consume import LOGGED, Plan, SentInStore, SinkWorker
-from sinks.parquet_log import ParquetLog
+from ingest.store import Stores
+from ingest.stream import LOG
+from sinks.alerts import AlertWorker
+from sinks.consume import LOGGED, Plan, SinkWorker
+from sinks.log_pictures import FrameStore
+from sinks.open_log import open_log
+from sinks.outbox import Courier
+from sinks.pictures import Pictures
 from sinks.settings import SinkSettings, load_settings
+from sinks.sink import Sink
 
-AT_ONCE_S = 0.0
+
+class Work(Protocol):
+    """One thread of the sinks."""
+
+    def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve until ``stop`` is set, or ``until`` holds and nothing is left."""
 
 
-def build_workers(settings: SinkSettings, source: StoreSource) -> list[SinkWorker]:
-    """A worker for the log, and one for the alerts where there are channels."""
-    shards = settings.detector.farm.table.shards
+def build_workers(settings: SinkSettings, source: StoreSource) -> list[Work]:
+    """The log, the policy, and a courier for each channel."""
+    farm = settings.detector.farm
+    shards = farm.table.shards
     log_plan = Plan(LOG, LOGGED, settings.log.flush_rows, settings.log.flush_s)
-    workers = [SinkWorker(source, shards, log_plan, lambda _: ParquetLog(settings.log_path))]
-    channels = settings.channels()
-    alert_plan = Plan(ALERTS, ("anomalies",), 1, AT_ONCE_S)
-    workers.append(
-        SinkWorker(source, shards, alert_plan, lambda stores: AlertSink(channels, SentInStore(stores.events)))
-    )
-    return workers
+    channels, pictures = settings.channels(), Pictures(settings.detector.views)
+
+    def log(stores: Stores) -> Sink:
+        return open_log(settings.log, farm.data, FrameStore(stores.frames, shards))
+
+    return [
+        SinkWorker(source, shards, log_plan, log),
+        AlertWorker(source, shards, settings.rules, channels),
+        *(Courier(source, channel, pictures) for channel in channels),
+    ]
 
 
 def sink(path: Path, stop: threading.Event) -> int:

@@ -1,226 +1,226 @@
-"""Alerts: one when an anomaly opens, one all-clear when it closes, each once per channel.
+"""From what the detector, users, printers and the watch's parts tell to what waits in the outboxes.
 
-Every channel works through its alerts in a thread of its own and has a limited time for them; a channel that
-fails or hangs is counted, told once, and holds up neither the others beyond that time nor the stream at all.
+One transaction for all that a batch brings: the policy's state, the messages in each channel's outbox, the
+commands to printers and the labels. What was read is acknowledged after it: when this dies in between, the
+batch comes again and the state knows it already.
 """
 
 from __future__ import annotations
 
-import queue
-import sys
+import logging
 import threading
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
-from detector.anomaly import Anomaly, State
-from sinks.channels import CHANNELS, AppriseChannel, Channel, ConsoleChannel, redact
-from sinks.errors import ChannelError
-from sinks.sink import Batch, Entry, Told
+import redis
 
-__all__ = [
-    "CHANNELS",
-    "AlertSink",
-    "AppriseChannel",
-    "Channel",
-    "ConsoleChannel",
-    "Patience",
-    "Sent",
-    "redact",
-]
+from detector.anomaly import Anomaly, Scores
+from ingest.errors import RecordError
+from ingest.records import CommandResult, Health, Record, Status, decode, encode
+from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages, statuses
+from ingest.store import Stores
+from ingest.stream import (
+    ALERTS,
+    DATA,
+    Entry,
+    Reader,
+    bury,
+    ensure_groups,
+    join,
+    key,
+    leave,
+    shard_of,
+    store_errors,
+    trim_counted,
+)
+from sinks.channels import Channel
+from sinks.message import Answer
+from sinks.outbox import forget_others, post, wants
+from sinks.pictures import KEPT_S, frames_of
+from sinks.policy import Out, Policy, Rules
 
-KEYS_KEPT = 10_000
-"""Alerts remembered in memory, over all channels; older ones are asked of ``Sent``."""
-ALERTED = frozenset({State.OPENED, State.CLOSED})
+log = logging.getLogger("nozzlewatch.sinks")
 
+STATE = "nw:alerting:{0}"
+READ = 100
+TURN_MS = 250
+"""How long is waited for news: what is due by time alone is late by no more than this."""
+LOOK_EVERY_S = 1.0
+"""How often the parts of the watch are looked at, and streams are trimmed."""
 
-class Sent(Protocol):
-    """Remembers over restarts which alerts were sent. Called from the consumer's thread only."""
-
-    def seen(self, key: str) -> bool:
-        """Whether the key was remembered before. May raise StoreError."""
-
-    def remember(self, key: str) -> None:
-        """Keep the key, durably; it may be forgotten after some days. May raise StoreError."""
-
-
-class Patience(NamedTuple):
-    """How long is waited for a channel."""
-
-    tries: int = 3  # of one alert; a channel that failed last time gets one, until it works again
-    backoff_s: float = 0.5  # before the second try, doubled before each further one
-    limit_s: float = 20.0  # for everything that one flush has for a channel, tries and backoff included
-
-
-PATIENCE = Patience()
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+RECORDS: dict[str, type[Record]] = {
+    "anomalies": Anomaly,
+    "command-results": CommandResult,
+    "answers": Answer,
+    "scores": Scores,
+}
 
 
-class Outcome(NamedTuple):
-    """How it went with one alert in one channel; ``error`` None: it was taken."""
-
-    channel: Channel
-    anomaly: Anomaly
-    error: str | None
-
-
-class AlertSink:
-    """A Sink that alerts. A death between sending and remembering sends that one alert again: better twice
-    than never."""
+class AlertWorker:
+    """Runs the policy of a farm, in one thread."""
 
     def __init__(
         self,
+        source: StoreSource,
+        shards: int,
+        rules: Rules,
         channels: Sequence[Channel],
-        already_sent: Sent,
         *,
-        patience: Patience = PATIENCE,
-        tell: Callable[[str], None] = _to_stderr,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``tell`` is given a line when a channel begins to fail or works again. Raises ChannelError."""
-        names = [channel.name for channel in channels]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ChannelError(f"found two channels named {', '.join(twice)}, expected one of each")
-        self._channels, self._sent = list(channels), already_sent
-        self._patience, self._tell = patience, tell
-        self._taken: dict[tuple[str, int], Anomaly] = {}
-        self._recent: OrderedDict[str, None] = OrderedDict()
-        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._workers: dict[str, threading.Thread] = {}
-        self._down: set[str] = set()
-        self.sent: Counter[str] = Counter()  # by channel name
-        self.failed: Counter[str] = Counter()
+        """``clock`` gives ns UTC."""
+        self.counts: Counter[str] = Counter()
+        self._source, self._farm = source, _Farm(range(shards), rules, list(channels))
+        self._clock = clock
 
-    def take(self, batch: Batch) -> None:
-        """Note what opened and closed; scores and updates are silent."""
-        for delivered in batch:
-            record = delivered.record
-            if isinstance(record, Anomaly) and record.state in ALERTED:
-                self._taken.setdefault((record.id, record.revision), record)
+    def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve until ``stop`` is set, or ``until`` holds and nothing is left to read.
 
-    def flush(self) -> None:
-        """Send what was taken, or count it as failed.
-
-        Raises only what ``Sent`` raises; what was taken stays so then.
+        Raises StoreUnreachable where there is no store at the start; one that goes away later is waited for.
         """
-        due = {channel.name: self._due(channel) for channel in self._channels}
-        deadline = time.monotonic() + self._patience.limit_s
-        awaited: dict[str, Outcome] = {}
-        for channel in self._channels:
-            for anomaly in due[channel.name]:
-                late = Outcome(channel, anomaly, f"no answer within {self._patience.limit_s:g} s")
-                awaited[alert_key(channel, anomaly)] = late
-            if due[channel.name]:
-                self._start(channel, due[channel.name], deadline)
-        self._gather(awaited, deadline)
-        self._taken.clear()
+        serve_through_outages(self._source, stop, lambda stores: self._serve(stores, stop, until))
 
-    def recover(self, pending: Batch) -> set[Entry]:
-        """What needs no alert, and what every channel has sent."""
-        return {(one.stream, one.entry_id) for one in pending if self._done(one.record)}
-
-    def close(self) -> None:
-        """Send what was taken; a channel that hangs is left to end with the process."""
-        self.flush()
-
-    def _done(self, record: Told) -> bool:
-        if not isinstance(record, Anomaly) or record.state not in ALERTED:
-            return True
-        return all(self._seen(alert_key(channel, record)) for channel in self._channels)
-
-    def _due(self, channel: Channel) -> list[Anomaly]:
-        return [one for one in self._taken.values() if not self._seen(alert_key(channel, one))]
-
-    def _seen(self, key: str) -> bool:
-        return key in self._recent or self._sent.seen(key)
-
-    def _start(self, channel: Channel, alerts: list[Anomaly], deadline: float) -> None:
-        """Let the channel work in its own thread; one that still hangs in its last one has failed already."""
-        last = self._workers.get(channel.name)
-        if last is not None and last.is_alive():
-            for anomaly in alerts:
-                self._outcomes.put(Outcome(channel, anomaly, "it still hangs in an earlier alert"))
-            return
-        tries = 1 if channel.name in self._down else self._patience.tries
-        patience = self._patience._replace(tries=tries)
-        work = (channel, alerts, patience, deadline, self._outcomes)
-        # A daemon, so that a channel that hangs for good does not keep the process from ending.
-        self._workers[channel.name] = threading.Thread(target=_work_through, args=work, daemon=True)
-        self._workers[channel.name].start()
-
-    def _gather(self, awaited: dict[str, Outcome], deadline: float) -> None:
-        """Note outcomes as they come, until all are in or the time is over: what is missing then failed."""
-        while awaited:
-            try:
-                outcome = self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            # What nobody awaits came late: it was counted as failed, but a success is remembered.
-            known = awaited.pop(alert_key(outcome.channel, outcome.anomaly), None)
-            if known is not None or outcome.error is None:
-                self._note(outcome)
-        for outcome in awaited.values():
-            self._note(outcome)
-
-    def _note(self, outcome: Outcome) -> None:
-        name = outcome.channel.name
-        if outcome.error is not None:
-            self.failed[name] += 1
-            if name not in self._down:
-                self._down.add(name)
-                self._tell(f"alert channel {name} fails: {outcome.error}")
-            return
-        self.sent[name] += 1
-        if name in self._down:
-            self._down.remove(name)
-            self._tell(f"alert channel {name} works again; {self.failed[name]} alerts did not go out")
-        self._remember(alert_key(outcome.channel, outcome.anomaly))
-
-    def _remember(self, key: str) -> None:
-        self._recent[key] = None
-        if len(self._recent) > KEYS_KEPT:
-            self._recent.popitem(last=False)
-        self._sent.remember(key)
+    def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
+        session = _Session(stores, self._farm, self.counts, self._clock)
+        session.recover()
+        looked_s = told_s = float("-inf")
+        while not stop.is_set():
+            draining = until()
+            read = session.step(1 if draining else TURN_MS)
+            if draining and not read:
+                return
+            now_s = time.monotonic()
+            if now_s - looked_s >= LOOK_EVERY_S:
+                looked_s = now_s
+                session.look()
+            if now_s - told_s >= STATUS_EVERY_S:
+                told_s = now_s
+                status = Status(
+                    source="sink/alerts", at_ns=time.time_ns(), health=Health.OK, counts=dict(self.counts)
+                )
+                publish_status(stores, status)
 
 
-def alert_key(channel: Channel, anomaly: Anomaly) -> str:
-    """What makes an alert the same alert."""
-    return f"{channel.name}:{anomaly.id}:{anomaly.revision}"
+class _Farm(NamedTuple):
+    shards: range
+    rules: Rules
+    channels: list[Channel]
 
 
-def _work_through(
-    channel: Channel,
-    alerts: Sequence[Anomaly],
-    patience: Patience,
-    deadline: float,
-    outcomes: queue.SimpleQueue[Outcome],
-) -> None:
-    for anomaly in alerts:
-        outcomes.put(Outcome(channel, anomaly, _try(channel, anomaly, patience, deadline)))
+class _Session:
+    """The policy between two interruptions of the store."""
+
+    def __init__(self, stores: Stores, farm: _Farm, counts: Counter[str], clock: Callable[[], int]) -> None:
+        self._events, self._farm, self._counts, self._clock = stores.events, farm, counts, clock
+        ensure_groups(self._events, farm.shards)
+        self._streams = self._wanted()
+        self._reader = Reader(self._events, self._streams, ALERTS)
+        self._saved = _load(self._events)
+        self._policy = Policy(farm.rules, clock(), self._saved)
+        self._frames = stores.frames
+        self._counts["forgotten"] += forget_others(self._events, farm.channels)
+
+    def recover(self) -> None:
+        """Take what was read before and not acknowledged."""
+        for entries in self._reader.pending(READ):
+            self._work(entries)
+
+    def step(self, block_ms: int) -> int:
+        """Take what is new and do what is due; returns how many entries were read."""
+        entries = self._reader.read(READ, block_ms)
+        self._work(entries)
+        return len(entries)
+
+    def look(self) -> None:
+        """Look how the parts of the watch are; let go of what everybody has read."""
+        self._policy.take_statuses(statuses(self._events), self._clock())
+        for stream in self._streams:
+            trim_counted(self._events, stream)
+
+    def _work(self, entries: Sequence[Entry]) -> None:
+        now_ns = self._clock()
+        self._take(entries, now_ns)
+        self._commit(now_ns)
+        if entries:
+            self._reader.acknowledge(entries)
+
+    def _wanted(self) -> list[str]:
+        """The streams to read; scores only where a printer may be paused, for they are many."""
+        scores = [key("scores", shard) for shard in self._farm.shards]
+        read = [key(name, shard) for name in ("anomalies", "command-results") for shard in self._farm.shards]
+        if self._farm.rules.kinds.acting:
+            join(self._events, scores, ALERTS)
+            return [*read, key("answers", 0), *scores]
+        leave(self._events, scores, ALERTS)
+        return [*read, key("answers", 0)]
+
+    def _take(self, entries: Sequence[Entry], now_ns: int) -> None:
+        for entry in entries:
+            record = self._decode(entry)
+            if isinstance(record, Anomaly):
+                self._policy.take_anomaly(record, now_ns)
+            elif isinstance(record, Scores):
+                self._policy.take_scores(record, now_ns)
+            elif isinstance(record, CommandResult):
+                self._policy.take_result(record, now_ns)
+            elif isinstance(record, Answer):
+                self._policy.take_answer(record, now_ns)
+
+    def _decode(self, entry: Entry) -> Record | None:
+        if entry.data is None:
+            return None
+        try:
+            return decode(entry.data, RECORDS[entry.name])
+        except RecordError as error:
+            log.error("%s %s: %s", entry.stream, entry.id, error)  # noqa: TRY400 - the message says it all
+            self._counts["dead_letters"] += 1
+            with store_errors():
+                bury(self._events, entry, str(error))
+            return None
+
+    def _commit(self, now_ns: int) -> None:
+        """Write what came of what was taken and what is due by now, in one transaction."""
+        out = self._policy.due(now_ns)
+        saved = self._policy.saved()
+        changed = {field: data for field, data in saved.items() if self._saved.get(field) != data}
+        gone = [field for field in self._saved if field not in saved]
+        if changed or gone or any(out):
+            loud = [message for message in out.messages if message.loud]
+            pictures = frames_of(self._frames, loud, len(self._farm.shards))
+            with store_errors(), self._events.pipeline(transaction=True) as pipe:
+                _keep(pipe, changed, gone)
+                self._append(pipe, out, pictures)
+                pipe.execute()
+            self._saved = saved
+            self._counts["messages"] += len(out.messages)
+            self._counts["commands"] += len(out.commands)
+
+    def _append(self, pipe: redis.Redis, out: Out, pictures: Mapping[str, bytes]) -> None:
+        for own, jpeg in pictures.items():
+            pipe.set(own, jpeg, ex=KEPT_S)
+        for message in out.messages:
+            for channel in self._farm.channels:
+                if wants(channel, message):
+                    post(pipe, channel, message)
+        for command in out.commands:
+            pipe.xadd(self._key("commands", command.printer), {DATA: encode(command)})
+        for label in out.labels:
+            pipe.xadd(self._key("labels", label.printer), {DATA: encode(label)})
+
+    def _key(self, name: str, printer: str) -> str:
+        return key(name, shard_of(printer, len(self._farm.shards)))
 
 
-def _try(channel: Channel, anomaly: Anomaly, patience: Patience, deadline: float) -> str | None:
-    """Send one alert, again and again as patience goes; the last error, or None when it was taken."""
-    error: str | None = f"no time left of {patience.limit_s:g} s"
-    for number in range(patience.tries):
-        wait_s = patience.backoff_s * 2 ** (number - 1) if number else 0.0
-        if time.monotonic() + wait_s >= deadline:
-            break
-        time.sleep(wait_s)
-        error = _send(channel, anomaly)
-        if error is None:
-            break
-    return error
+def _load(events: redis.Redis) -> dict[str, bytes]:
+    with store_errors():
+        found = cast(dict[bytes, bytes], events.hgetall(STATE))
+    return {field.decode(): data for field, data in found.items()}
 
 
-def _send(channel: Channel, anomaly: Anomaly) -> str | None:
-    try:
-        channel.send(anomaly)
-    except ChannelError as error:
-        return str(error)
-    except Exception as error:  # a channel's mistake must not end the watch
-        return f"{type(error).__name__} inside of it: a mistake in the channel"  # its text may hold a URL
-    return None
+def _keep(pipe: redis.Redis, changed: Mapping[str, bytes], gone: Sequence[str]) -> None:
+    if changed:
+        pipe.hset(STATE, mapping=cast(Any, changed))
+    if gone:
+        pipe.hdel(STATE, *gone)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
 from detector.anomaly import Anomaly, Kind
 from ingest.records import NS_PER_S, Record
 
@@ -47,7 +49,7 @@ class Message(Record, frozen=True, kw_only=True):
     anomalies: tuple[Anomaly, ...] = ()  # the newest revision of each that it tells of, the worst first
     loud: bool = True  # False: only for channels that replace what they said before
     escalated: bool = False  # nobody answered: for those too who are told only then
-    links: dict[str, str] = {}  # words → URL
+    links: dict[str, str] = msgspec.field(default_factory=dict)  # words → URL
 
     @property
     def body(self) -> str:

@@ -28,6 +28,7 @@ from sinks.anomaly_text import (
     time_text,
     to_dict,
 )
+from sinks.dry_run import Done
 from sinks.errors import SinkError
 from sinks.pages import rendered
 from sinks.parquet_schema import p_column
@@ -77,13 +78,14 @@ def write_report(
     counts: Mapping[str, int],
     sources: Sequence[str],
     inspections: Sequence[Inspection] = (),
+    done: Sequence[Done] = (),
 ) -> None:
     """Write both files into the folder ``out``, which is made where it is missing.
 
     ``anomalies`` may hold several revisions, the last of each is shown; ``scores`` as ``read_scores`` gives
     them; ``thumbnails`` are JPEG or PNG bytes at onset by anomaly id; ``sources`` are shown as they are, so
-    they must hold no credentials; ``inspections`` are of the parts whose prints ended. Raises SinkError
-    where the folder cannot be written.
+    they must hold no credentials; ``inspections`` are of the parts whose prints ended; ``done`` is what would
+    have been said and done live. Raises SinkError where the folder cannot be written.
     """
     last = drawing.latest(anomalies)
     page = _page(
@@ -94,8 +96,12 @@ def write_report(
         counts=sorted(counts.items()),
         sources=sources,
         parts=[_part(one) for one in inspections],
+        done=[(time_text(one.at_ns, UTC), one.what, plain(one.text)) for one in done],
     )
-    data = _data(title, last, scores, counts, sources) | {"inspections": list(map(_inspection, inspections))}
+    data = _data(title, last, scores, counts, sources) | {
+        "inspections": list(map(_inspection, inspections)),
+        "dry_run": [{**one._asdict(), "at": iso_text(one.at_ns)} for one in done],
+    }
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")

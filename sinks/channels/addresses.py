@@ -23,7 +23,9 @@ def redact(url: str) -> str:
     """A URL as it may be logged: its scheme, its host where that is no secret, and nothing else."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname if parts.scheme in _HOST_IS_PUBLIC else None
+        # "u:1/2@host" reads as the host u at port 1: a password that was not escaped.
+        torn = ":" in parts.netloc and "@" not in parts.netloc and "@" in url
+        host = parts.hostname if parts.scheme in _HOST_IS_PUBLIC and not torn else None
         port = f":{parts.port}" if host and parts.port else ""
     except ValueError:
         return "***"

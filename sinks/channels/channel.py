@@ -25,6 +25,10 @@ class Channel(Protocol):
         """Whether a later revision takes the place of an earlier one: then it gets quiet ones as well."""
 
     @property
+    def pictured(self) -> bool:
+        """Whether it sends the picture: drawing one takes a while, so nobody else is given any."""
+
+    @property
     def escalation(self) -> bool:
         """Whether it is told only what nobody answered (``Message.escalated``)."""
 
@@ -57,5 +61,6 @@ class Answering(Protocol):
 
 
 Read: TypeAlias = Callable[[object, str, list[str]], list[Channel]]
-"""``read(found, where, mistakes)``: the channels that ``found``, the value of a key of ``[alerts]``, asks for.
+"""``read(found, where, mistakes)``: the channels that ``found``, the value of a key of ``[alerts]``, asks
+for.
 Every mistake goes to ``mistakes``, each beginning with ``where`` and telling no credentials."""

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ingest.table import shown
 from sinks.anomaly_text import plain, time_text
+from sinks.channels.addresses import redacted
 from sinks.channels.channel import Channel
 from sinks.errors import ChannelError
 from sinks.message import About, Message, Phase
@@ -23,6 +24,7 @@ class ConsoleChannel:
 
     name = "console"
     replaces = False
+    pictured = False
     escalation = False
 
     def __init__(self, out: TextIO, zone: tzinfo | None = None) -> None:
@@ -48,5 +50,5 @@ class ConsoleChannel:
 def read(found: object, where: str, mistakes: list[str]) -> list[Channel]:
     """``console = true``: one channel; false: none."""
     if not isinstance(found, bool):
-        mistakes.append(f"{where}: found {shown(found)}, expected true or false")
+        mistakes.append(f"{where}: found {shown(redacted(found))}, expected true or false")
     return [ConsoleChannel(sys.stdout)] if found is True else []

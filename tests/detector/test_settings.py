@@ -66,10 +66,10 @@ def test_all_mistakes_are_told_at_once_with_key_found_and_expected(tmp_path: Pat
         "detector.device: found 'gpu', expected auto, cpu or cuda",
         "detector.threads: found -1, expected a whole number from 1 to 256",
         "detector.treads: found an unknown key (= 2), expected none of this name; did you mean threads?",
-        "kinds.blob: found ['off'], expected off or notify",
+        "kinds.blob: found ['off'], expected off, notify, pause or cancel",
         "kinds.spagetti: found an unknown key (= 'off'), expected none of this name; did you mean spaghetti?",
-        "kinds.stall: found 'never', expected off or notify",
-        "kinds.warping: found False, expected off or notify",
+        "kinds.stall: found 'never', expected off, notify, pause or cancel",
+        "kinds.warping: found False, expected off, notify, pause or cancel",
     ]
 
 

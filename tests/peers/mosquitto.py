@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -56,6 +57,15 @@ class Mosquitto:
             self._process.kill()
             self._process.wait(LIMIT_S)
             self._process = None
+
+    def halt(self) -> None:
+        """It stays connected, and answers nothing any more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         return self._log.read_text()

@@ -103,7 +103,7 @@ def stream_of(record: Record) -> str:
 
 
 def unfinished(stores: Stores, group: str) -> int:
-    names = [name for name, groups in GROUPS.items() if group in groups]
+    names = [name for name in LOG_PLAN.streams if group in GROUPS[name]]
     return sum(backlog(stores.events, key(name, shard), group) for name in names for shard in range(SHARDS))
 
 

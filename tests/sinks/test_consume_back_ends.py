@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from detector.anomaly import Anomaly, State
-from ingest.records import decode, encode
+from ingest.records import encode
 from ingest.store import EmbeddedStores, Stores, open_stores
-from ingest.stream import ALERTS, DATA, LOG, Reader, backlog, ensure_groups, frame_key, key, shard_of
-from sinks.alerts import AlertSink
-from sinks.consume import SENT_FOR_S, Plan, SentInStore, SinkWorker
+from ingest.stream import ALERTS, DATA, LOG, backlog, ensure_groups, frame_key, key, shard_of
+from sinks.consume import Plan, SinkWorker
 from sinks.parquet_log import ParquetLog
 from sinks.read_log import read_anomalies
-from sinks.sink import Delivered
 from sinks.thumbnails import ThumbnailSink
 
 SHARDS = 2
@@ -47,41 +45,6 @@ def tell(stores: Stores, *anomalies: Anomaly) -> None:
     ensure_groups(stores.events, range(SHARDS))
     for one in anomalies:
         stores.events.xadd(STREAM, {DATA: encode(one)})
-
-
-def test_what_was_sent_is_remembered_in_the_store(stores: Stores) -> None:
-    sent = SentInStore(stores.events)
-    assert not sent.seen("phone:a1:1")
-    sent.remember("phone:a1:1")
-    assert SentInStore(stores.events).seen("phone:a1:1")
-    assert not sent.seen("phone:a1:2")
-    assert 0 < stores.events.ttl("nw:alerted:phone:a1:1") <= SENT_FOR_S
-
-
-class Phone:
-    name = "phone"
-
-    def __init__(self) -> None:
-        self.rang: list[tuple[str, State]] = []
-
-    def send(self, anomaly: Anomaly) -> None:
-        self.rang.append((anomaly.id, anomaly.state))
-
-
-def test_an_alert_is_not_sent_twice_over_a_restart(
-    stores: Stores, embedded: EmbeddedStores, anomaly: Make
-) -> None:
-    """The first sink dies between sending and acknowledging; the detector tells the first one again."""
-    tell(stores, anomaly(1), anomaly(2))
-    phone = Phone()
-    first = AlertSink([phone], SentInStore(stores.events))
-    read = Reader(stores.events, [STREAM], ALERTS).read(10, 1)
-    first.take([Delivered(one.stream, one.id, decode(one.data, Anomaly)) for one in read])
-    first.flush()
-    tell(stores, anomaly(1), anomaly(1, state=State.CLOSED, revision=2))
-    counts = serve(embedded, ALERTS_PLAN, lambda opened: AlertSink([phone], SentInStore(opened.events)))
-    assert phone.rang == [("a1", State.OPENED), ("a2", State.OPENED), ("a1", State.CLOSED)]
-    assert (counts["recovered"], backlog(stores.events, STREAM, ALERTS)) == (2, 0)
 
 
 def test_the_log_holds_each_revision_once_and_leaves_the_alerts_alone(

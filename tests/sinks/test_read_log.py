@@ -85,9 +85,9 @@ def test_an_empty_log_holds_nothing(tmp_path: Path) -> None:
 def test_a_newer_log_is_refused(log: Path) -> None:
     path = next(log.glob("scores/*/*.parquet"))
     table = pq.ParquetFile(path).read()
-    newer = {**(table.schema.metadata or {}), b"nozzlewatch_schema_version": b"2"}
+    newer = {**(table.schema.metadata or {}), b"nozzlewatch_schema_version": b"3"}
     pq.write_table(table.replace_schema_metadata(newer), path)
-    with pytest.raises(SinkError, match="version 2"):
+    with pytest.raises(SinkError, match="version 3"):
         read_scores(log)
 
 

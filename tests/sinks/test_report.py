@@ -17,7 +17,8 @@ import pytest
 from detector.anomaly import Kind, State
 from sinks import report_charts
 from sinks.errors import SinkError
-from sinks.parquet_schema import SCHEMAS, to_table
+from sinks.parquet_rows import to_table
+from sinks.parquet_schema import SCHEMAS
 from sinks.report import write_report
 
 JPEG = b"\xff\xd8\xff\xe0 a small picture"

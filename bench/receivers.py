@@ -1,0 +1,64 @@
+"""``python -m bench.receivers``: an HTTP and an SMTP server that note when each alert came to them.
+
+Its first line on standard output is JSON with the ports; GET /seen gives [[channel, id, ns UTC], …]. It is a
+process of its own, so that it takes no time from what is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+ID = re.compile(rb"Id: (bench-\d+)")
+
+
+class Seen:
+    """What came, and when its request began."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, int]] = []
+
+    def note(self, channel: str, body: bytes, at_ns: int) -> None:
+        found = ID.search(body)
+        if found:
+            self.rows.append((channel, found[1].decode(), at_ns))
+
+    async def post(self, request: web.Request) -> web.Response:
+        at_ns = time.time_ns()
+        self.note(request.path.strip("/"), await request.read(), at_ns)
+        return web.Response()
+
+    async def seen(self, _: web.Request) -> web.Response:
+        return web.json_response(self.rows)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        body = envelope.content or b""
+        self.note("mail", body if isinstance(body, bytes) else body.encode(), time.time_ns())
+        return "250 OK"
+
+
+async def main() -> None:
+    """Serve until standard input ends."""
+    seen, loop = Seen(), asyncio.get_running_loop()
+    app = web.Application(client_max_size=50_000_000)
+    app.router.add_get("/seen", seen.seen)
+    app.router.add_post("/{channel:.*}", seen.post)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    smtp = await loop.create_server(lambda: SMTP(seen, hostname="bench"), "127.0.0.1", 0)
+    ports = {"http": runner.addresses[0][1], "smtp": smtp.sockets[0].getsockname()[1]}
+    sys.stdout.write(f"{json.dumps(ports)}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

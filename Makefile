@@ -61,6 +61,7 @@ surface-table: $(READY)
 	$(BIN)/python -m bench.surface
 
 bench: $(READY)
+	$(BIN)/python -m bench sinks
 	$(BIN)/python -m bench
 
 # Coverage-guided fuzzing for FUZZ_SECONDS, shared out over all targets (tests/fuzz).

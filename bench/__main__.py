@@ -26,9 +26,17 @@ RECORDING_S = 900
 def main() -> None:
     """Measure one after the other; the pipeline last, with all the threads that it takes by itself.
 
-    ``python -m bench ingest`` measures ingest alone and leaves the other figures as they stand.
+    ``python -m bench ingest`` and ``python -m bench sinks`` measure these alone, and leave the other figures
+    as they stand.
     """
     console = Console()
+    if sys.argv[1:] == ["sinks"]:
+        from bench import sinks  # noqa: PLC0415 - it writes its results through here as well
+
+        measured = sinks.measure(console)
+        _write({**_before(), **origin("python -m bench sinks"), "sinks": sinks.results(measured)})
+        console.print(table(measured))
+        return
     ingested = list(_ingest(console))
     if sys.argv[1:] == ["ingest"]:
         console.print(table(ingested))
@@ -40,6 +48,7 @@ def main() -> None:
     told = {**origin("python -m bench"), "load": round(load, 2), "simulated": True}
     told["figures"] = {one.name: {**one._asdict(), "ratio": one.ratio} for one in figures}
     told["ingest"] = _values(ingested)
+    told["sinks"] = _before().get("sinks", {})
     _write(told)
     console.print(table([*ingested, *figures]))
     console.print(f"load {load:.1f} at the end (above 1 something else may have run too); written: {RESULTS}")

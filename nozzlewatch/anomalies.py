@@ -17,13 +17,14 @@ from detector.anomaly import Anomaly, Kind
 from ingest.errors import UsageError
 from ingest.records import NS_PER_S
 from ingest.stage import FINE, StoreSource, report_errors, run_stage
-from nozzlewatch.follow import AnomalyTopic
+from nozzlewatch.follow import AnomalyTopic, KafkaTopic
 from nozzlewatch.labelling import Said, label_text, labelled
 from nozzlewatch.output import print_anomalies, write_json
 from sinks.anomaly_text import one_line, to_dict
 from sinks.export import Format, export, format_of
+from sinks.kafka_address import read_address
 from sinks.read_log import read_anomalies
-from sinks.settings import load_settings
+from sinks.settings import SinkSettings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Read the log of anomalies, follow them live, export them.")
 
@@ -70,10 +71,7 @@ def tail(
     """Follow the live topic: every anomaly as it opens, changes and closes. Ctrl-C ends it."""
 
     def work(stop: threading.Event) -> int:
-        settings = load_settings(farm)
-        shards = range(settings.detector.farm.table.shards)
-        with closing(StoreSource(settings.detector.farm).attach()) as stores:
-            topic = AnomalyTopic(stores.events, shards, "0" if from_start else "$")
+        with closing(_topic(load_settings(farm), from_start=from_start)) as topic:
             for anomaly in topic.follow(stop):
                 if printer in (None, anomaly.printer) and kind in (None, anomaly.kind):
                     _say(sys.stdout, anomaly, as_json=json)
@@ -125,6 +123,15 @@ def label(
         return FINE
 
     raise typer.Exit(report_errors(work))
+
+
+def _topic(settings: SinkSettings, *, from_start: bool) -> AnomalyTopic | KafkaTopic:
+    """Where the farm's anomalies are followed: Kafka where its events go there, else its own store."""
+    farm = settings.detector.farm
+    if farm.table.events:
+        return KafkaTopic(read_address(farm.table.events), from_start=from_start)
+    stores = StoreSource(farm).attach()
+    return AnomalyTopic(stores.events, range(farm.table.shards), "0" if from_start else "$")
 
 
 def _read(

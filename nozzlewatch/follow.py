@@ -49,6 +49,10 @@ class AnomalyTopic:
         while not stop.is_set():
             yield from self.read(BLOCK_MS)
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._events.close()
+
 
 class KafkaTopic:
     """The same from Kafka: what the topic still holds (``from_start``) or new ones alone, each once."""

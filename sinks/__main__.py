@@ -5,32 +5,36 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
+from ingest.farm import Farm
 from ingest.stage import FINE, StoreSource, data_folder, run_stage
 from ingest.store import Stores
-from ingest.stream import LOG
+from ingest.stream import LOG, key, leave
 from sinks.alerts import AlertWorker
+from sinks.channels import Channel
+from sinks.channels.mqtt import MqttChannel
 from sinks.consume import LOGGED, Plan, SinkWorker
+from sinks.event_json import TOPICS
+from sinks.kafka_address import KAFKA, read_address
 from sinks.log_pictures import FrameStore
+from sinks.mqtt.mirror import MQTT, PLAN, MqttMirror
 from sinks.open_log import open_log
 from sinks.outbox import Courier
 from sinks.pictures import Pictures
 from sinks.settings import SinkSettings, load_settings
 from sinks.sink import Sink
 
-
-class Work(Protocol):
-    """One thread of the sinks."""
-
-    def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
-        """Serve until ``stop`` is set, or ``until`` holds and nothing is left."""
+Run: TypeAlias = Callable[[threading.Event], None]
+"""What one thread of the sinks does until the event is set."""
 
 
-def build_workers(settings: SinkSettings, source: StoreSource) -> list[Work]:
-    """The log, the policy, and a courier for each channel."""
+def build_works(settings: SinkSettings, source: StoreSource) -> list[Run]:
+    """The log, the policy, a courier for each channel; the mirror at an MQTT broker and the relay to Kafka
+    where the farm file asks for them."""
     farm = settings.detector.farm
     shards = farm.table.shards
     log_plan = Plan(LOG, LOGGED, settings.log.flush_rows, settings.log.flush_s)
@@ -40,10 +44,40 @@ def build_workers(settings: SinkSettings, source: StoreSource) -> list[Work]:
         return open_log(settings.log, farm.data, FrameStore(stores.frames, shards))
 
     return [
-        SinkWorker(source, shards, log_plan, log),
-        AlertWorker(source, shards, settings.rules, channels),
-        *(Courier(source, channel, pictures) for channel in channels),
+        SinkWorker(source, shards, log_plan, log).run,
+        AlertWorker(source, shards, settings.rules, channels).run,
+        *(Courier(source, channel, pictures).run for channel in channels),
+        *_mirrors(channels, source, farm),
+        *_relays(source, farm),
     ]
+
+
+def _mirrors(channels: Sequence[Channel], source: StoreSource, farm: Farm) -> Iterator[Run]:
+    """What keeps the retained states of printers at the broker: the state, and who is alive."""
+    for channel in channels:
+        if isinstance(channel, MqttChannel):
+            channel.know(printer.name for printer in farm.printers)
+            mirror = MqttMirror(channel.link, source, farm)
+            yield SinkWorker(source, farm.table.shards, PLAN, mirror.sink).run
+            yield mirror.run
+
+
+def _relays(source: StoreSource, farm: Farm) -> Iterator[Run]:
+    if farm.table.events:
+        from sinks.kafka_relay import KafkaRelay  # noqa: PLC0415 - an extra that few farms need
+
+        address = read_address(farm.table.events)
+        yield KafkaRelay(source, farm.table.shards, address, farm.table.name).run
+
+
+def forget_unasked(settings: SinkSettings, stores: Stores) -> None:
+    """Streams wait for nobody whom the farm file no longer asks for. Raises StoreUnreachable."""
+    farm = settings.detector.farm
+    shards = range(farm.table.shards)
+    if "mqtt" not in settings.channel_tables:
+        leave(stores.events, [key("anomalies", shard) for shard in shards], MQTT)
+    if not farm.table.events:
+        leave(stores.events, [key(name, shard) for name in TOPICS for shard in shards], KAFKA)
 
 
 def sink(path: Path, stop: threading.Event) -> int:
@@ -52,7 +86,9 @@ def sink(path: Path, stop: threading.Event) -> int:
     data_folder(settings.detector.farm)
     with StoreSource(settings.detector.farm) as source:
         source.urls()  # embedded servers belong to this thread, which lives as long as the process
-        run_all([worker.run for worker in build_workers(settings, source)], stop)
+        with closing(source.open()) as stores:
+            forget_unasked(settings, stores)
+        run_all(build_works(settings, source), stop)
     return FINE
 
 

@@ -25,6 +25,8 @@ DEFAULT_PORT = 9092
 SASL = {"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"}
 COMPRESSIONS = ("gzip", "zstd", "lz4", "snappy", "none")
 OPTIONS = ("prefix", "compression", "sasl", "ca", "cert", "key")
+KAFKA = "kafka"
+"""The relay's consumer group on the Redis streams: there only where a farm has a relay."""
 EXTRA_MISSING = "found no {module}, expected Nozzlewatch's extra for Kafka: pip install 'nozzlewatch[kafka]'"
 
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{1,200}")  # Kafka's own rule: 249 characters of these with the name

@@ -21,10 +21,10 @@ from ingest.errors import RecordError, UsageError
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import Entry, Reader, bury, count_drops, join, key, leave, store_errors, trim_counted
+from ingest.stream import Entry, Reader, bury, count_drops, join, key, store_errors, trim_counted
 from sinks.event_headers import told_by
 from sinks.event_json import TOPICS, encode_event, key_of
-from sinks.kafka_address import EXTRA_MISSING, KafkaAddress
+from sinks.kafka_address import EXTRA_MISSING, KAFKA, KafkaAddress
 
 try:
     from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -33,8 +33,6 @@ except ImportError as error:
 
 log = logging.getLogger("nozzlewatch.sinks")
 
-KAFKA = "kafka"
-"""The relay's consumer group on the Redis streams."""
 SOURCE = "relay/kafka"
 
 READ_COUNT = 1_000
@@ -284,11 +282,6 @@ class _Health:
 def relayed_streams(shards: Sequence[int]) -> list[str]:
     """The streams that the relay reads."""
     return [key(name, shard) for name in TOPICS for shard in shards]
-
-
-def retire(stores: Stores, shards: Sequence[int]) -> None:
-    """Forget the relay where a farm has none any more: its streams would wait for it."""
-    leave(stores.events, relayed_streams(shards), KAFKA)
 
 
 def quiet_log() -> logging.Logger:

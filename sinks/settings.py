@@ -13,12 +13,15 @@ from msgspec import Meta, Struct
 
 from detector.anomaly import Kind
 from detector.settings import DetectorSettings, read_settings
+from ingest.errors import UsageError
 from ingest.farm import without_mistakes
 from ingest.records import NS_PER_S
 from ingest.table import check_table, shown, unknown_key
 from sinks.channels import CHANNELS, Channel
 from sinks.channels.addresses import redacted
+from sinks.kafka_address import read_address
 from sinks.log_settings import LogTable, log_root
+from sinks.mqtt.settings import completed
 from sinks.policy import Quiet, Rules
 from sinks.policy.rules import URGENT
 
@@ -80,9 +83,20 @@ def _read(path: Path, mistakes: list[str]) -> SinkSettings | None:
     alerts = _alerts(found, f"{where}: alerts", mistakes)
     rules = _rules(alerts, detector, f"{where}: alerts", mistakes)
     chosen = {**DEFAULTS, **{name: found[name] for name in CHANNELS if name in found}}
+    if "mqtt" in chosen:
+        chosen["mqtt"] = completed(chosen["mqtt"], detector.farm)
+    _check_events(detector.farm.table.events, where, mistakes)
     for channel in _channels(chosen, f"{where}: alerts", mistakes):
         channel.close()
     return SinkSettings(detector, log, alerts, rules, chosen)
+
+
+def _check_events(address: str, where: str, mistakes: list[str]) -> None:
+    try:
+        if address:
+            read_address(address)
+    except UsageError as error:
+        mistakes.append(f"{where}: farm.events: {error}")
 
 
 def _alerts(found: Mapping[str, Any], where: str, mistakes: list[str]) -> AlertsTable:

@@ -13,6 +13,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 
+from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from sinks.errors import ChannelError
@@ -198,5 +199,6 @@ class MqttLink:
             self._state.notify_all()
 
     def _receive(self, topic: str, payload: bytes, kept: bool) -> None:
-        for _, received in tuple(self._received):
-            received(topic, payload, kept)
+        for filters, received in tuple(self._received):
+            if any(topic_matches_sub(one, topic) for one in filters):
+                received(topic, payload, kept)

@@ -20,7 +20,7 @@ pytest.importorskip("confluent_kafka", reason="needs the extra: pip install 'noz
 from ingest.records import Health, Record, Status, decode, encode
 from ingest.stage import STATUS_KEY
 from ingest.store import EmbeddedStores, Stores, open_stores
-from ingest.stream import DATA, backlog, ensure_groups, join, key
+from ingest.stream import DATA, backlog, ensure_groups, join, key, leave
 from nozzlewatch import follow
 from nozzlewatch.follow import KafkaTopic
 from sinks import kafka_relay
@@ -29,7 +29,7 @@ from sinks.event_headers import Recent
 from sinks.event_json import TOPICS, decode_event, schema_file
 from sinks.intake import Incoming, Intake
 from sinks.kafka_address import read_address
-from sinks.kafka_relay import KAFKA, SOURCE, KafkaRelay, relayed_streams, retire
+from sinks.kafka_relay import KAFKA, SOURCE, KafkaRelay, relayed_streams
 from sinks.parquet_log import ParquetLog
 from tests.peers.kafka_cluster import KafkaCluster
 from tests.sinks.kafka_at_work import LIMIT_S, Message, cluster, rows, sent
@@ -237,7 +237,7 @@ def test_a_relay_that_is_stopped_sends_what_it_has_read(
 def test_a_farm_without_a_relay_keeps_nothing_for_one(stores: Stores, scores: Make) -> None:
     tell(stores, ("scores", scores(1)))
     assert unacknowledged(stores) == 1
-    retire(stores, range(SHARDS))
+    leave(stores.events, relayed_streams(range(SHARDS)), KAFKA)
     assert unacknowledged(stores) == 0
     groups = [row["name"] for row in stores.events.xinfo_groups(key("scores", 0))]
     assert KAFKA.encode() not in groups

@@ -325,16 +325,23 @@ def test_three_hundred_printers_in_one_go(
 
 
 def test_the_channel_and_the_mirror_share_one_connection(
-    embedded: EmbeddedStores, stores: Stores, tmp_path: Path, broker: Mosquitto, house: Ear
+    embedded: EmbeddedStores,
+    stores: Stores,
+    tmp_path: Path,
+    broker: Mosquitto,
+    house: Ear,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     channel = MqttChannel(settings(broker.port))
     with mirroring(embedded, farm_of(tmp_path), settings(broker.port), channel):
+        channel.listen(lambda _: None)
         channel.send(make_message(), b"jpeg")
         house.until_heard(TOPICS.messages)
         channel.close()
         tell(stores, make_anomaly())
         house.until_json(TOPICS.state("voron-2"), state="failing")  # the mirror goes on
         assert broker.log().count("as nozzlewatch-hall") == 1
+    assert "that is no answer" not in caplog.text, "each hears its own topics alone"
 
 
 WATCH = """

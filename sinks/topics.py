@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from ingest.errors import UsageError
 from ingest.stage import FINE, data_folder, run_stage
@@ -46,6 +46,7 @@ except ImportError as error:
 log = logging.getLogger("nozzlewatch.sinks")
 
 STOP_POLL_S = 0.1
+STOP_LIMIT_S = 10.0
 OUTAGE_TOLD_S = 60.0
 NEEDS_CRAMJAM = ("zstd", "lz4", "snappy")
 
@@ -87,7 +88,7 @@ def _quieten(address: KafkaAddress) -> None:
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         return
     for name in ("faust", "mode"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     client = logging.getLogger("aiokafka")
     client.handlers, client.propagate = [_Outages(address)], False
 
@@ -154,7 +155,7 @@ def make_app(address: KafkaAddress, plan: Plan, scratch: str) -> faust.App:
     """The Faust app; its settings are what keeps at-least-once true."""
     if address.compression in NEEDS_CRAMJAM:
         _need_cramjam(address)
-    return faust.App(
+    app = faust.App(
         plan.group,
         broker=";".join(f"kafka://{server}" for server in address.servers),
         broker_credentials=_credentials(address),
@@ -171,6 +172,9 @@ def make_app(address: KafkaAddress, plan: Plan, scratch: str) -> faust.App:
         web_enabled=False,  # no open port
         datadir=scratch,  # made at start; without tables nothing is written there
     )
+    # A minute by default, to take leave of brokers that may be away; a container is given half of that.
+    cast(Any, app.consumer)._thread.shutdown_timeout = STOP_LIMIT_S
+    return app
 
 
 def _need_cramjam(address: KafkaAddress) -> None:

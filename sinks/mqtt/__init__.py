@@ -6,6 +6,7 @@ states      what stands in them
 discovery   what Home Assistant is told
 answers     what comes back
 session     one connection to the broker, from login to its end
+trial       whether a broker lets us in, for ``check``
 link        one session after the other: who publishes asks here
 board       what the broker is to hold, and what it does not hold yet
 mirror      the sink that keeps the board up to date

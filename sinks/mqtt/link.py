@@ -17,9 +17,10 @@ from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from sinks.errors import ChannelError
-from sinks.mqtt.session import CONNECT_S, V5, V311, Received, Session, VersionRefused, Will, try_out
+from sinks.mqtt.session import CONNECT_S, V5, V311, Received, Session, VersionRefused, Will
 from sinks.mqtt.settings import MqttSettings
 from sinks.mqtt.topics import Topics
+from sinks.mqtt.trial import try_out
 
 log = logging.getLogger("nozzlewatch.sinks")
 

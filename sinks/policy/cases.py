@@ -96,7 +96,7 @@ def ready(case: Case, rules: Rules, now_ns: int) -> bool:
     if case.kind is None:
         return case.open and now_ns - case.opened_ns >= HOLDS_NS.get(case.part.partition("/")[0], 0)
     stays = case.open and now_ns - case.opened_ns >= rules.hold_ns
-    return stays or flaps(case, now_ns)
+    return stays or (flaps(case, now_ns) and not over(case, rules, now_ns))
 
 
 def flaps(case: Case, now_ns: int) -> bool:

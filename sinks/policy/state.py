@@ -47,6 +47,7 @@ class Thread(Record, frozen=True, kw_only=True):
     opened_ns: int
     group: bool = False
     revision: int = 0
+    said_ns: int = 0  # when its newest revision went out, aloud or quietly
     first_loud_ns: int = 0  # 0: nobody has heard of it
     last_loud_ns: int = 0
     owed: bool = True  # something is to be said aloud as soon as that may be

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from detector.anomaly import Kind
+from ingest.records import NS_PER_S
 from sinks.message import About, Message, Phase
 from sinks.policy import cases, words
 from sinks.policy.memory import Memory
 from sinks.policy.rules import DAY_NS, Rules
 from sinks.policy.state import Case, Happened, Thread, Told
 
+QUIET_EVERY_NS = 5 * NS_PER_S
+"""A group of hundreds changes every second: programs are told no more often than this."""
 ANOMALIES_SHOWN = 20
 """Anomalies that a message of a group carries."""
 TOLD_KEPT = 500
@@ -39,7 +42,6 @@ class Threads:
             elif cases.forgotten(case, self._rules, now_ns):
                 del self._memory.cases[case.id]
         messages = [self._say(thread, now_ns) for thread in list(self._memory.threads.values())]
-        self._changed.clear()
         return [message for message in messages if message is not None]
 
     def answered(self, thread: Thread, by: str) -> None:
@@ -113,9 +115,12 @@ class Threads:
             return self._end(thread, held, now_ns)
         escalates = self._escalates(thread, mine, now_ns)
         aloud = escalates or (thread.owed and self._may_be_loud(thread, mine, now_ns))
-        if not aloud and thread.id not in self._changed:
+        due = now_ns - thread.said_ns >= QUIET_EVERY_NS
+        if not aloud and not (due and thread.id in self._changed):
             return None
-        thread = replace(thread, escalated=thread.escalated or escalates, revision=thread.revision + 1)
+        self._changed.discard(thread.id)
+        escalated, revision = thread.escalated or escalates, thread.revision + 1
+        thread = replace(thread, escalated=escalated, revision=revision, said_ns=now_ns)
         if aloud:
             first_ns = thread.first_loud_ns or now_ns
             thread = replace(thread, owed=False, first_loud_ns=first_ns, last_loud_ns=now_ns)
@@ -129,6 +134,7 @@ class Threads:
         told = any(case.thread == thread.id for case in held)  # else somebody said that all of it is fine
         quiet = self._rules.is_quiet(now_ns) and not cases.urgent(held, self._rules.urgent)
         del self._memory.threads[thread.id]
+        self._changed.discard(thread.id)
         for case in held:
             if case.thread == thread.id:
                 self._memory.cases[case.id] = replace(case, thread="")

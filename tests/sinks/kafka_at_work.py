@@ -154,10 +154,10 @@ class Worker:
         """Wait until it has been killed."""
         assert self._process.wait(LIMIT_S) == -signal.SIGKILL, self.told()
 
-    def end(self) -> None:
+    def end(self, within_s: float = LIMIT_S) -> None:
         """Ask it to end, and wait until it has in good order."""
         self._process.terminate()
-        assert self._process.wait(LIMIT_S) == 0, self.told()
+        assert self._process.wait(within_s) == 0, self.told()
 
     def told(self) -> str:
         """What it has written to standard error so far."""

@@ -163,6 +163,18 @@ def test_a_broker_that_goes_away_is_waited_for_and_told_of_once(
     assert len(worker.told().splitlines()) == 1, "a broker that is away is told of once"
 
 
+def test_a_worker_ends_in_good_order_while_no_broker_answers(
+    kafka: KafkaCluster, tmp_path: Path, scores: Make
+) -> None:
+    send_scores(Sender(kafka), scores, 0, 100)
+    with Worker(kafka, tmp_path) as worker:
+        wait_for_rows(100, tmp_path)
+        kafka.down()
+        wait_until(lambda: "waiting, nothing is lost" in worker.told(), LIMIT_S)
+        worker.end(within_s=30.0)
+    assert rows(tmp_path) == once(0, 100)
+
+
 def test_a_worker_that_may_not_join_says_so_and_tries_again(
     kafka: KafkaCluster, tmp_path: Path, scores: Make
 ) -> None:

@@ -25,13 +25,13 @@ from ingest.stream import DATA, backlog, key, shard_of
 from sinks.channels.mqtt import MqttChannel, MqttSettings
 from sinks.consume import SinkWorker
 from sinks.mqtt.discovery import config_topics
-from sinks.mqtt.link import OFFLINE, ONLINE
+from sinks.mqtt.link import OFFLINE, ONLINE, MqttLink
 from sinks.mqtt.mirror import MQTT, PLAN, MqttMirror
 from sinks.mqtt.topics import slug
 from tests.conftest import ROOT
 from tests.peers.mosquitto import Mosquitto, passwords
 from tests.peers.mosquitto_ear import Ear, ear
-from tests.sinks.conftest import S, make_anomaly
+from tests.sinks.conftest import S, deliver, make_anomaly
 from tests.sinks.messages import make_message
 from tests.sinks.mqtt_brokers import TOPICS, open_broker, settings
 from tests.waiting import wait_until
@@ -188,6 +188,22 @@ def test_a_lost_close_is_noticed_while_it_runs(
         house.until_json(TOPICS.state("voron-2"), state="failing")
         remember(stores, closed(make_anomaly()))
         house.until_json(TOPICS.state("voron-2"), state="ok")
+
+
+def test_nothing_is_told_of_a_printer_before_it_is_known_what_is_open(
+    embedded: EmbeddedStores, stores: Stores, tmp_path: Path, broker: Mosquitto, house: Ear
+) -> None:
+    remember(stores, make_anomaly())
+    link = MqttLink(settings(broker.port))
+    mirror = MqttMirror(link, Source(embedded), farm_of(tmp_path))  # type: ignore[arg-type]
+    link.open()
+    link.wait()
+    sink = mirror.sink(stores)
+    sink.take([deliver(make_anomaly(4, state=State.CLOSED, revision=2), 0)])
+    sink.flush()
+    house.until_json(TOPICS.state("voron-2"), anomalies=["a0"])
+    link.close()
+    assert len(house.at(TOPICS.state("voron-2"))) == 1
 
 
 def test_a_broker_that_restarts_holds_everything_again(

@@ -44,6 +44,7 @@ def test_a_storm_of_flapping_cameras_is_one_message_and_one_all_clear(seed: int)
     ]
     assert len(farm.loud[0].printers) > PRINTERS / 2
     assert len(farm.loud[1].printers) == PRINTERS
+    assert len(farm.told) <= STORM_S / 5 + 10, "programs are not flooded either"
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -151,7 +151,8 @@ def _check_redis(found: object, where: str, mistakes: list[str]) -> None:
     events = _text(found, "events")
     if events and not events.startswith(KAFKA_SCHEMES):
         expected = "nothing or an address such as kafka://HOST:9092"
-        mistakes.append(f"{where}: farm.events: found {shown(events)}, expected {expected}")
+        scheme = events.partition(":")[0]  # the rest may hold a password
+        mistakes.append(f"{where}: farm.events: found {shown(scheme)}:…, expected {expected}")
 
 
 def _printers(found: object, where: str, mistakes: list[str]) -> tuple[PrinterTable, ...]:

@@ -32,6 +32,7 @@ from sinks.consume import RETRY_S
 from sinks.handover import Handover
 from sinks.intake import Intake
 from sinks.kafka_address import EXTRA_MISSING, KafkaAddress, read_address
+from sinks.log_upkeep import KeptLog
 from sinks.parquet_log import ParquetLog
 from sinks.settings import load_settings
 from sinks.sink import Sink
@@ -214,7 +215,13 @@ def topics(path: Path, stop: threading.Event, worker: str = "") -> int:
     log_path = worker_folder(settings.log_path, worker)
     handover = Handover(log_path) if worker and isinstance(log_path, Path) else None
     plan = Plan(settings.log.flush_rows, settings.log.flush_s, handover=handover)
-    serve(read_address(farm.table.events), plan, [lambda: ParquetLog(log_path)], stop)
+
+    def log() -> KeptLog:
+        # Without pictures: the frames are where the printers are.
+        written = ParquetLog(log_path, min_free_bytes=settings.log.min_free_bytes)
+        return KeptLog(written, settings.log.retention)
+
+    serve(read_address(farm.table.events), plan, [log], stop)
     return FINE
 
 

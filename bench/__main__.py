@@ -33,8 +33,8 @@ def main() -> None:
     if sys.argv[1:] == ["sinks"]:
         from bench import sinks  # noqa: PLC0415 - it writes its results through here as well
 
-        measured = sinks.measure(console)
-        _write({**_before(), **origin("python -m bench sinks"), "sinks": sinks.results(measured)})
+        measured, told = sinks.measure(console)
+        _write({**_before(), **origin("python -m bench sinks"), "sinks": told})
         console.print(table(measured))
         return
     ingested = list(_ingest(console))

@@ -15,7 +15,8 @@ import time
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-ID = re.compile(rb"Id: (bench-\d+)")
+ID = re.compile(rb"Id: (bench-\d+)|\d+ printers: ([a-z]+)")
+"""An anomaly's id, or the kind that a group is told of."""
 
 
 class Seen:
@@ -27,7 +28,7 @@ class Seen:
     def note(self, channel: str, body: bytes, at_ns: int) -> None:
         found = ID.search(body)
         if found:
-            self.rows.append((channel, found[1].decode(), at_ns))
+            self.rows.append((channel, (found[1] or found[2]).decode(), at_ns))
 
     async def post(self, request: web.Request) -> web.Response:
         at_ns = time.time_ns()

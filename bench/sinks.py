@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 
 from bench import sinks_alerts, sinks_log
 from bench.figure import Figure
 
 
-def measure(console: Console) -> list[Figure]:
-    """All figures; ten million rows take some minutes."""
+def measure(console: Console) -> tuple[list[Figure], dict[str, float]]:
+    """All figures, for people and as programs read them; ten million rows take some minutes."""
     console.print("sinks: alerts on the wire …")
-    alerts = list(sinks_alerts.measure())
+    alerts = dict(sinks_alerts.measure())
     console.print("sinks: ten million rows and 20 kills …")
-    return [*alerts, *sinks_log.measure(console=console)]
-
-
-def results(figures: Sequence[Figure]) -> dict[str, float]:
-    """As programs read them; ``alert_p99_ms`` is the slowest channel's, by itself."""
-    alone = [one.value for one in figures if one.name.startswith(sinks_alerts.ALONE)]
-    together = [one.value for one in figures if one.name == sinks_alerts.TOGETHER]
-    told = {one.name: round(one.value, 3) for one in figures if not one.name.startswith("alert")}
-    return {**told, "alert_p99_ms": round(max(alone), 1), "alert_p99_together_ms": round(max(together), 1)}
+    log = list(sinks_log.measure(console=console))
+    told = sinks_log.results(log) | {
+        "alert_p99_ms": round(alerts[sinks_alerts.SHIPPED].value, 1),
+        "alert_p99_ungrouped_ms": round(max(alerts[one].value for one in sinks_alerts.ALONE), 1),
+        "alert_p99_ungrouped_plain_ms": round(max(alerts[one].value for one in sinks_alerts.PLAIN), 1),
+        "alert_p99_ungrouped_together_ms": round(alerts[sinks_alerts.TOGETHER].value, 1),
+    }
+    return [*alerts.values(), *log], told

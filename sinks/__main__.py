@@ -18,7 +18,7 @@ from sinks.alerts import AlertWorker
 from sinks.channels import Channel
 from sinks.channels.mqtt import MqttChannel
 from sinks.consume import LOGGED, Plan, SinkWorker
-from sinks.event_json import TOPICS
+from sinks.event_json import relayed_streams
 from sinks.kafka_address import KAFKA, read_address
 from sinks.log_pictures import FrameStore
 from sinks.mqtt.mirror import MQTT, PLAN, MqttMirror
@@ -77,7 +77,7 @@ def forget_unasked(settings: SinkSettings, stores: Stores) -> None:
     if "mqtt" not in settings.channel_tables:
         leave(stores.events, [key("anomalies", shard) for shard in shards], MQTT)
     if not farm.table.events:
-        leave(stores.events, [key(name, shard) for name in TOPICS for shard in shards], KAFKA)
+        leave(stores.events, relayed_streams(shards), KAFKA)
 
 
 def sink(path: Path, stop: threading.Event) -> int:

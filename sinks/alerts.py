@@ -35,6 +35,7 @@ from ingest.stream import (
     store_errors,
     trim_counted,
 )
+from sinks.answers import record
 from sinks.channels import Channel
 from sinks.message import Answer
 from sinks.outbox import forget_others, post, wants
@@ -158,15 +159,15 @@ class _Session:
 
     def _take(self, entries: Sequence[Entry], now_ns: int) -> None:
         for entry in entries:
-            record = self._decode(entry)
-            if isinstance(record, Anomaly):
-                self._policy.take_anomaly(record, now_ns)
-            elif isinstance(record, Scores):
-                self._policy.take_scores(record, now_ns)
-            elif isinstance(record, CommandResult):
-                self._policy.take_result(record, now_ns)
-            elif isinstance(record, Answer):
-                self._policy.take_answer(record, now_ns)
+            told = self._decode(entry)
+            if isinstance(told, Anomaly):
+                self._policy.take_anomaly(told, now_ns)
+            elif isinstance(told, Scores):
+                self._policy.take_scores(told, now_ns)
+            elif isinstance(told, CommandResult):
+                self._policy.take_result(told, now_ns)
+            elif isinstance(told, Answer):
+                self._policy.take_answer(told, now_ns)
 
     def _decode(self, entry: Entry) -> Record | None:
         if entry.data is None:
@@ -205,12 +206,10 @@ class _Session:
                 if wants(channel, message):
                     post(pipe, channel, message)
         for command in out.commands:
-            pipe.xadd(self._key("commands", command.printer), {DATA: encode(command)})
+            shard = shard_of(command.printer, len(self._farm.shards))
+            pipe.xadd(key("commands", shard), {DATA: encode(command)})
         for label in out.labels:
-            pipe.xadd(self._key("labels", label.printer), {DATA: encode(label)})
-
-    def _key(self, name: str, printer: str) -> str:
-        return key(name, shard_of(printer, len(self._farm.shards)))
+            record(pipe, label, len(self._farm.shards))
 
 
 def _load(events: redis.Redis) -> dict[str, bytes]:

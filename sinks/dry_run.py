@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from detector.anomaly import BLIND, Anomaly, Kind, Scores
 from detector.kinds import KindRule, KindRules, Reaction
-from ingest.records import NS_PER_S, Action, Command
+from ingest.records import NS_PER_S, Command
 from sinks.message import About, Message
 from sinks.parquet_schema import p_column
 from sinks.policy import Policy, Rules
@@ -83,8 +83,3 @@ def _said(message: Message) -> Done:
 
 def _asked(command: Command) -> Done:
     return Done(command.asked_ns, command.printer, command.action.value, command.reason)
-
-
-def paused(done: Sequence[Done]) -> list[Done]:
-    """Those that would have stopped a print."""
-    return [one for one in done if one.what in (Action.PAUSE, Action.CANCEL)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import msgspec
 from detector.anomaly import Anomaly, Scores
 from ingest.errors import RecordError
 from ingest.records import Record, Status
+from ingest.stream import key
 
 
 class Topic(NamedTuple):
@@ -101,6 +103,11 @@ _encoder = msgspec.json.Encoder()
 
 class _Header(msgspec.Struct):
     version: int
+
+
+def relayed_streams(shards: Sequence[int]) -> list[str]:
+    """The streams that the relay reads."""
+    return [key(name, shard) for name in TOPICS for shard in shards]
 
 
 def encode_event(record: Record) -> bytes:

@@ -21,9 +21,9 @@ from ingest.errors import RecordError, UsageError
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import Entry, Reader, bury, count_drops, join, key, store_errors, trim_counted
+from ingest.stream import Entry, Reader, bury, count_drops, join, store_errors, trim_counted
 from sinks.event_headers import told_by
-from sinks.event_json import TOPICS, encode_event, key_of
+from sinks.event_json import TOPICS, encode_event, key_of, relayed_streams
 from sinks.kafka_address import EXTRA_MISSING, KAFKA, KafkaAddress
 
 try:
@@ -277,11 +277,6 @@ class _Health:
         if self.trouble:
             log.warning("%s: takes events again", self._address)
         self.trouble = ""
-
-
-def relayed_streams(shards: Sequence[int]) -> list[str]:
-    """The streams that the relay reads."""
-    return [key(name, shard) for name in TOPICS for shard in shards]
 
 
 def quiet_log() -> logging.Logger:

@@ -22,7 +22,7 @@ from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import NS_PER_S, Health, Status, decode, encode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import DATA, Entry, bury, entries_of, store_errors
+from ingest.stream import DATA, Entry, bury, store_errors
 from sinks.anomaly_text import duration_text
 from sinks.answers import say
 from sinks.channels import Answering, Channel
@@ -249,7 +249,7 @@ def _read(entry: Entry) -> Message | None:
 def _await_news(events: redis.Redis, stream: str) -> None:
     """Wait until something lies in an empty outbox."""
     with store_errors():
-        entries_of(events.xread({stream: "0"}, count=1, block=BLOCK_MS))
+        events.xread({stream: "0"}, count=1, block=BLOCK_MS)
 
 
 def _remove(events: redis.Redis, stream: str, entry: Entry) -> None:

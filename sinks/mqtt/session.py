@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.tls import ClosingSocket
 from sinks.channels.reasons import reason
 from sinks.channels.tables import tls_context
 from sinks.errors import ChannelError, MessageRefused
@@ -51,17 +51,6 @@ class Will(NamedTuple):
 
     topic: str
     payload: bytes
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closed when its handshake fails, which paho does not see to."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
 
 
 class VersionRefused(ChannelError):
@@ -102,7 +91,7 @@ class Session:
         try:
             if settings.tls:
                 context = tls_context(settings.ca)
-                context.sslsocket_class = _TlsSocket
+                context.sslsocket_class = ClosingSocket
                 client.tls_set_context(context)
             client.connect(settings.host, settings.port, KEEPALIVE_S, **self._lasting_options())
         except (OSError, ValueError) as error:

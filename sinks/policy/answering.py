@@ -10,7 +10,7 @@ from sinks.anomaly_text import kind_text, plain
 from sinks.message import Answer, Word
 from sinks.policy.memory import Memory, print_key
 from sinks.policy.rules import DAY_NS
-from sinks.policy.state import Case, Happened, Thread
+from sinks.policy.state import Happened, Thread
 from sinks.policy.threads import Threads
 
 FINE_KEPT_NS = 7 * DAY_NS
@@ -119,6 +119,3 @@ def _forget(memory: Memory, threads: Threads, meant: list[Meant], now_ns: int) -
     for case in list(memory.cases.values()):
         if case.thread and memory.is_fine(case):
             threads.drop(case, now_ns)
-
-
-__all__ = ["Case", "take"]

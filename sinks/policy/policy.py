@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from detector.anomaly import Anomaly, Kind, Label, Scores
+from detector.anomaly import Anomaly, Label, Scores
 from detector.kinds import Reaction
 from ingest.records import Command, CommandResult, Status
 from sinks.message import Answer, Message
@@ -80,10 +80,6 @@ class Policy:
     def saved(self) -> dict[str, bytes]:
         """Everything that a successor needs, in small pieces that seldom change."""
         return self._memory.saved()
-
-    def open_kinds(self) -> list[tuple[str, Kind | None]]:
-        """Printer and kind of every case that is open now."""
-        return [(case.printer, case.kind) for case in self._memory.cases.values() if case.open]
 
     def _put(self, own: str, case: Case | None, now_ns: int) -> None:
         before = self._memory.cases.get(own)

@@ -11,22 +11,13 @@ from pathlib import Path
 from socket import socket
 from typing import Any
 
-
-class _Socket(ssl.SSLSocket):
-    """Closes itself where the handshake fails: the MQTT client leaves it open."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
+from ingest.tls import ClosingSocket
 
 
 class _BySerial(ssl.SSLContext):
     """Asks for, and checks, the serial number where others ask for the host's name."""
 
-    sslsocket_class = _Socket
+    sslsocket_class = ClosingSocket
     serial = ""
 
     def wrap_socket(self, sock: socket, *args: Any, **options: Any) -> ssl.SSLSocket:

@@ -22,6 +22,8 @@ Mark: TypeAlias = tuple[str, Entry]
 """The farm, and the entry there: what tells events of several farms apart."""
 
 NOTE = ".uncommitted"
+WORKERS = "worker=*"
+"""The folders of workers, beside each other: what else is there is nobody's note."""
 KEPT_S = 600.0
 """How long a note stays whose commit was refused: longer than a partition takes to find its next owner."""
 
@@ -52,7 +54,9 @@ class Handover:
     def held_by_others(self) -> set[Mark]:
         """What the other workers' logs hold and nobody has committed. Raises SinkError."""
         try:
-            paths = [path for path in self._path.parent.parent.glob(f"*/{NOTE}") if path != self._path]
+            paths = [
+                path for path in self._path.parent.parent.glob(f"{WORKERS}/{NOTE}") if path != self._path
+            ]
             return {mark for path in paths for _, mark in _read(path)}
         except OSError as error:
             raise SinkError(

@@ -48,10 +48,12 @@ class Feed:
         intake: Intake,
         in_thread: InThread,
     ) -> None:
-        self.serving = False  # partitions are assigned, and none is about to be taken away
-        self.served = False  # it was so once
+        self.served = False  # events came once
         self._app, self._plan, self._intake, self._in_thread = app, plan, intake, in_thread
         self._lock = asyncio.Lock()  # held while the sinks work and while partitions move
+        # Kafka numbers the times that it shares partitions out; an event is of the one that it was read in.
+        self._generation: int | None = None  # which one the events that we take are of
+        self._handed_over: int | None = None  # whose partitions are about to move, or have
         self._buffer: list[Incoming] = []
         self._handover = plan.handover
         self._marks: list[Mark] = []  # of what the sinks have taken, not noted yet
@@ -67,7 +69,7 @@ class Feed:
             self._listen(stream, self._topic(address.topic(topic.name)))
         app.task(self._flush_in_time)
         app.on_partitions_revoked.connect(self._hand_over)
-        app.on_partitions_assigned.connect(self._begin)
+        app.on_partitions_assigned.connect(self._assigned)
         app.on_before_shutdown.connect(self._hand_over)
 
     def _topic(self, name: str) -> Any:
@@ -93,10 +95,14 @@ class Feed:
         headers = {name: value or b"" for name, value in dict(message.headers or {}).items()}
         while True:
             async with self._lock:
-                if self._failed or not self.serving:
-                    return
-                if message.generation_id != self._app.consumer_generation_id:
-                    return  # read before its partition moved: whoever has that now reads it again
+                generation = message.generation_id
+                moved = (
+                    generation in (self._handed_over, None) or generation != self._app.consumer_generation_id
+                )
+                if self._failed or moved:
+                    return  # whoever has its partition reads it again
+                if generation != self._generation:
+                    await self._begin(generation)
                 full = self._trouble or len(self._buffer) >= self._plan.flush_rows
                 if not full or await self._flush():
                     self._first_s = self._first_s if self._buffer else time.monotonic()
@@ -157,11 +163,18 @@ class Feed:
         sent = await self._dead.send(key=told.key, value=told.value, headers=headers)
         await sent
 
-    async def _begin(self, *_: object, **__: object) -> None:
-        """Partitions are assigned: those that had them before have noted what they could not commit."""
+    async def _begin(self, generation: int) -> None:
+        """Those that had the partitions before have noted what they could not commit.
+
+        Done with the first event and not when Faust says that partitions are assigned: events flow before
+        it says so, and one that is let go then is never read again.
+        """
         if self._handover:
             self._elsewhere = await self._in_thread(self._handover.held_by_others)
-        self.serving = self.served = True
+        self._generation, self.served = generation, True
+
+    def _assigned(self, *_: object, **__: object) -> None:
+        self._handed_over = None  # a group that was made anew counts from one again
 
     async def _hand_over(self, *_: object, **__: object) -> None:
         """Before partitions move or the app ends: what was read is durable and committed, or let go.
@@ -170,7 +183,7 @@ class Feed:
         """
         async with self._lock:
             await self._flush()
-            self.serving = False
+            self._generation, self._handed_over = None, self._app.consumer_generation_id
             self._read, self._marks = {}, []
 
 

@@ -117,6 +117,11 @@ class Log(ParquetLog):
         if dies == "after" and self.flushes > 3:
             os.kill(os.getpid(), 9)
 
+class Notes(Handover):
+    def held_by_others(self):
+        time.sleep(float(notes_s))  # a shared folder may be slow
+        return super().held_by_others()
+
 # The leader of a group shares the partitions out. A member that asks for its share after that is refused by
 # the mock cluster, where a real broker answers: so the leader takes its time.
 assign = RoundRobinPartitionAssignor.assign
@@ -125,8 +130,8 @@ def slowly(*arguments):
     return assign(*arguments)
 RoundRobinPartitionAssignor.assign = staticmethod(slowly)
 
-address, folder, session_s, dies = sys.argv[1:]
-plan = Plan(200, 0.2, session_s=float(session_s), handover=Handover(Path(folder)))
+address, folder, session_s, dies, notes_s = sys.argv[1:]
+plan = Plan(200, 0.2, session_s=float(session_s), handover=Notes(Path(folder)))
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 serve(read_address(address), plan, [lambda: Log(Path(folder))], stop)
@@ -137,12 +142,18 @@ class Worker:
     """A Faust worker in a process of its own that writes a log into ``folder``."""
 
     def __init__(
-        self, cluster: KafkaCluster, folder: Path, *, dies: str = "", session_s: float = 6.0
+        self,
+        cluster: KafkaCluster,
+        folder: Path,
+        *,
+        dies: str = "",
+        session_s: float = 6.0,
+        notes_s: float = 0.0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._told = folder / "told"
         command = [sys.executable, "-c", WORKER.replace("{root!r}", repr(str(ROOT)))]
-        arguments = [f"kafka://{cluster.address}", str(folder), str(session_s), dies]
+        arguments = [f"kafka://{cluster.address}", str(folder), str(session_s), dies, str(notes_s)]
         with self._told.open("wb") as told:
             self._process = subprocess.Popen([*command, *arguments], stderr=told)
 

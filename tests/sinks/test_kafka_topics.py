@@ -104,6 +104,17 @@ def test_a_second_worker_comes_and_goes_and_each_event_is_in_one_log_once(
     assert rows(one, two) == once(0, told + 2_000)
 
 
+def test_what_comes_while_a_worker_reads_the_notes_of_the_others_is_not_lost(
+    kafka: KafkaCluster, tmp_path: Path, scores: Make
+) -> None:
+    send_scores(Sender(kafka), scores, 0, 500)
+    with Worker(kafka, tmp_path, notes_s=2.0) as worker:
+        wait_for_rows(500, tmp_path)
+        wait_until_committed(kafka)
+        worker.end()
+    assert rows(tmp_path) == once(0, 500)
+
+
 def test_a_broken_event_goes_to_the_dead_letters_with_its_error_and_the_rest_flows(
     kafka: KafkaCluster, tmp_path: Path, scores: Make, anomaly: Make
 ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["ingest"]):
+with atheris.instrument_imports(include=["ingest", "features"]):
     from tests.fuzz.targets import TARGETS
 
 FOUND = Path("out/fuzz")

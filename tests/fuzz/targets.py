@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from trimesh import Trimesh
+
+from features.mesh import SUFFIXES, MeshError, load_mesh
+from features.voxels import voxelize
 from ingest.cameras.multipart import PartSplitter
 from ingest.errors import SourceError
 from ingest.recordings.format import About
@@ -19,6 +26,7 @@ from ingest.telemetry.lines import LineCutter
 from ingest.telemetry.marlin import decode, parse, parse_sent
 
 LENGTH_BYTES = 2
+VOXELS = 8
 
 
 class Target(NamedTuple):
@@ -68,6 +76,34 @@ def recording(data: bytes) -> None:
             pass
 
 
+def mesh(data: bytes) -> None:
+    """A file of triangles, of the format that its first byte says; what is none is refused in words.
+
+    One more is 3MF as the XML alone: in an archive, whose checksums catch what is changed, it is not reached.
+    """
+    number = data[0] % (len(SUFFIXES) + 1) if data else 0
+    suffix, content = (
+        (".3mf", _archive(data[1:])) if number == len(SUFFIXES) else (SUFFIXES[number], data[1:])
+    )
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:
+        file.write(content)
+        file.flush()
+        try:
+            read = load_mesh(Path(file.name), unit="mm", closed=False).mesh
+            filled = voxelize(read, VOXELS).occupied
+        except MeshError:
+            return
+    if not np.isfinite(read.vertices).all() or filled[[0, -1]].any() or filled[:, [0, -1]].any():
+        raise AssertionError("voxels beyond the mesh")
+
+
+def _archive(model: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("3D/3dmodel.model", model)
+    return held.getvalue()
+
+
 def _lines() -> list[bytes]:
     return [
         b"ok T:178.77 /195.00 B:48.65 /45.00 @:127 B@:0\n",
@@ -114,9 +150,28 @@ def _recordings() -> list[bytes]:
         return [path.read_bytes(), cut]
 
 
+def _meshes() -> list[bytes]:
+    """A tetrahedron in every format, and as a polygon or text where there is another way."""
+    points = [(0, 0, 0), (10, 0, 0), (0, 10, 0), (0, 0, 10)]
+    faces = [(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)]
+    body = Trimesh(points, faces, process=False)
+    files = [(".stl", body.export(file_type="stl")), (".stl", body.export(file_type="stl_ascii").encode())]
+    files += [(".obj", body.export(file_type="obj").encode())]
+    files += [(".obj", b"v 0 0 0\nv 1 0 0 1\nv 0 1 0\\\n\nf 1/2/3 2//4 3/5\nf 1 2 3 2 -1\n")]
+    files += [(".3mf", packed := body.export(file_type="3mf"))]
+    files += [
+        (".ply", body.export(file_type="ply")),
+        (".ply", body.export(file_type="ply", encoding="ascii")),
+    ]
+    seeds = [bytes([SUFFIXES.index(suffix)]) + data for suffix, data in files]
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return [*seeds, bytes([len(SUFFIXES)]) + archive.read("3D/3dmodel.model")]
+
+
 TARGETS: Mapping[str, Target] = {
     "marlin": Target(marlin, _lines),
     "gcode": Target(gcode, _programs),
     "mjpeg": Target(mjpeg, _streams),
     "recording": Target(recording, _recordings),
+    "mesh": Target(mesh, _meshes),
 }

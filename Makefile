@@ -6,6 +6,7 @@
 # make evaluate  measures the detector on simulated prints, which it makes first (hours; QUICK=1: a tenth of
 #                them), and on real images; writes bench/accuracy.json and out/accuracy.html
 # make surface-table  trains what docs/findings.md says of surfaces; hours, and goes on where it was stopped
+# make printability-table  trains what docs/findings.md says of printability; half a day, and goes on likewise
 # make fuzz    looks for inputs that crash a parser (FUZZ_SECONDS=60)
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PEERS := $(VENV)/peers/.ready
 FUZZ := $(VENV)/.fuzz
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check sim-sheet evaluate surface-table bench fuzz clean setup peers
+.PHONY: demo test check sim-sheet evaluate surface-table printability-table bench fuzz clean setup peers
 
 setup: $(READY)
 
@@ -59,6 +60,10 @@ evaluate: $(READY)
 # Needs the data folder with NEU (NOZZLEWATCH_DATA). Rows that are in out/surface already are kept.
 surface-table: $(READY)
 	$(BIN)/python -m bench.surface
+
+# Needs the data folder with the meshes (NOZZLEWATCH_DATA). Rows that are in out/printability already are kept.
+printability-table: $(READY)
+	$(BIN)/python -m bench.printability
 
 bench: $(READY)
 	$(BIN)/python -m bench sinks

@@ -19,8 +19,9 @@ import torch
 from rich.console import Console
 
 from bench.figure import ms_side_by_side
+from bench.jobs import run
 from bench.machine import ROOT, origin
-from bench.surface_jobs import SEEDS, jobs, run
+from bench.surface_jobs import SEEDS, jobs
 from bench.surface_tables import CLASSES, Rows, in_findings, tables
 from bench.surface_trials import MSA, TEST
 from detector.model.engine import compiled

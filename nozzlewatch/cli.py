@@ -16,7 +16,7 @@ from rich.text import Text
 from ingest.records import Action
 from ingest.simulate.splits import Split
 from ingest.stage import FAILED, FINE, report_errors, run_stage
-from nozzlewatch import alerting, anomalies, surface
+from nozzlewatch import alerting, anomalies, printability, surface
 from nozzlewatch.output import write_json
 from nozzlewatch.watching import evaluate, finetune, predict, preprocess, train, tune
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(anomalies.app, name="anomalies")
 app.add_typer(alerting.app, name="alert")
+app.add_typer(printability.app, name="printability")
 app.add_typer(surface.app, name="surface")
 
 FarmFile = Annotated[Path, typer.Argument(help="the farm file (farm.toml)")]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from ingest.errors import UsageError
+
+OptimizerName = Literal["adamw", "adam", "adadelta", "sgd"]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +23,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     ``rate`` is the learning rate after a linear warm-up over ``warmup_steps``; from there it stays
     (``constant``) or falls epoch by epoch along half a cosine (``cosine``, arXiv:1608.03983, no restarts).
     ``patience``: epochs without a better goal after which it ends, None for never. ``clip_norm``: the longest
-    gradient, None for any. ``decay``: weight decay of AdamW (arXiv:1711.05101), of matrices and kernels.
+    gradient, None for any. ``decay``: weight decay of AdamW (arXiv:1711.05101), of matrices and kernels; with
+    the other optimizers it is added to the gradient. ``momentum`` is SGD's, and of no other one.
     """
 
     epochs: int
@@ -32,6 +36,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     clip_norm: float | None = 1.0
     mixed_precision: bool = True
     seed: int = 0
+    optimizer: OptimizerName = "adamw"
+    momentum: float = 0.5
 
     def __post_init__(self) -> None:
         """Raises UsageError with all mistakes at once."""
@@ -47,6 +53,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             for name in ("rate", "clip_norm")
             if found[name] is not None and not 0 < found[name] < math.inf
         ]
+        if not 0 <= self.momentum < 1:
+            mistakes.append(f"momentum: found {self.momentum}, expected a number from 0 to below 1")
         if mistakes:
             raise UsageError("\n".join(mistakes))
 
@@ -75,8 +83,10 @@ def rate_at(recipe: Recipe, step: int, epoch: int) -> float:
 
 def optimizer_of(
     recipe: Recipe, network: nn.Module, factor: Callable[[str], float] = lambda name: 1.0
-) -> torch.optim.AdamW:
-    """AdamW; biases and the scales of norms do not decay: they do not overfit, and 0 is no place for them.
+) -> Optimizer:
+    """The recipe's optimizer, ready to step.
+
+    Biases and the scales of norms do not decay: they do not overfit, and 0 is no place for them.
 
     ``factor`` of a parameter's name is what its rate is multiplied by; groups bear it as ``factor``.
     """
@@ -84,10 +94,22 @@ def optimizer_of(
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             groups.setdefault((parameter.ndim > 1, factor(name)), []).append(parameter)
-    return torch.optim.AdamW(
+    return _optimizer(
+        recipe,
         [
             {"params": those, "weight_decay": recipe.decay if matrices else 0.0, "factor": times}
             for (matrices, times), those in groups.items()
         ],
-        lr=recipe.rate,
     )
+
+
+def _optimizer(recipe: Recipe, groups: list[dict[str, Any]]) -> Optimizer:
+    match recipe.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=recipe.rate)
+        case "adam":
+            return torch.optim.Adam(groups, lr=recipe.rate)
+        case "adadelta":
+            return torch.optim.Adadelta(groups, lr=recipe.rate)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=recipe.rate, momentum=recipe.momentum)

@@ -1,0 +1,123 @@
+"""A row of the printability table: train a network, then judge it once on what was held out.
+
+``python -m bench.printability_trials NAME`` writes ``out/printability/NAME.json``, the network beside it; a
+training that was stopped goes on. What is chosen is chosen on the validation part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import torch
+
+from bench.machine import ROOT
+from detector.files import replacing
+from detector.printability.dataset import How
+from detector.printability.evaluate import Evaluated, evaluate
+from detector.printability.grids import HoleSet
+from detector.printability.learner import Changes
+from detector.printability.train import PrintabilityTraining, Trained, train
+from detector.training.recipe import Recipe
+
+OUT = ROOT / "out" / "printability"
+PARTS = OUT / "parts"
+OURS = "ours"
+NETS = {
+    "vanilla": "Vanilla3DCNN",
+    "vanilla_large": "Vanilla3DCNN_large",
+    "resnet_small": "ResNet_small",
+    "resnet18": "ResNet18",
+    "inception_v1": "InceptionNet_v1",
+    "inception_v3": "InceptionNet_v3",
+    OURS: "LocalEvidence",
+}
+"""Names of the table, and of NETWORKS."""
+CPU_SIZE, CPU_EPOCHS, CPU_SAMPLES = 64, 10, 600
+"""What two cores allow for the published networks: half the resolution, a tenth of the samples an epoch and a
+sixth of the epochs of the source. InceptionNet v3 takes an hour for it on one core."""
+FULL_SIZE, SAMPLES = 128, 8_000
+"""Ours learns from clippings in full resolution; an hour on one core."""
+EPOCHS = {HoleSet.TOP: 7, HoleSet.ROTATED: 5}
+
+
+class Trial(NamedTuple):
+    """What is trained: a network of NETS, on which holes, at what size; and who is held out."""
+
+    net: str
+    how: How
+    holes: HoleSet = HoleSet.TOP
+    size: int = CPU_SIZE
+
+    @property
+    def recipe(self) -> Recipe:
+        """Ours as it learns best by its validation part; the others as published (Adam, 3e-4)."""
+        if self.net == OURS:
+            return Recipe(epochs=EPOCHS[self.holes], rate=3e-3, warmup_steps=150, clip_norm=5.0)
+        return Recipe(
+            epochs=CPU_EPOCHS, rate=3e-4, schedule="constant", optimizer="adam", decay=0.0, clip_norm=None
+        )
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial's outcome."""
+
+    trained: Trained
+    test: Evaluated
+
+
+def _trials() -> Mapping[str, Trial]:
+    ours = {
+        "honest-ours": Trial(OURS, "honest", size=FULL_SIZE),
+        "rotated-ours": Trial(OURS, "honest", HoleSet.ROTATED, FULL_SIZE),
+        "random-ours": Trial(OURS, "random", size=FULL_SIZE),
+    }
+    small = ("resnet_small", "resnet18", "vanilla", "inception_v3", "inception_v1", "vanilla_large")
+    hows: tuple[How, ...] = ("honest", "random")
+    return ours | {f"{how}-{net}": Trial(net, how) for net in small for how in hows}
+
+
+TRIALS = _trials()
+"""By name, in the order in which they are begun: what takes longest comes last."""
+
+
+def path_of(name: str) -> Path:
+    """The file of a row."""
+    return OUT / f"{name}.json"
+
+
+def main() -> int:
+    """Train what the command line names, and judge it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=TRIALS)
+    name = parser.parse_args().name
+    torch.set_num_threads(1)
+    row = _row(name, TRIALS[name])
+    with replacing(path_of(name)) as unfinished:
+        unfinished.write_bytes(msgspec.json.encode(row))
+    return 0
+
+
+def _row(name: str, trial: Trial) -> Row:
+    model_path, log = OUT / f"{name}.safetensors", OUT / f"{name}.jsonl"
+    ours = trial.net == OURS
+    trained = train(
+        PrintabilityTraining(
+            folder=PARTS, model_path=model_path, recipe=trial.recipe, network=NETS[trial.net],
+            size=trial.size, holes=trial.holes, how=trial.how, batch_size=16,
+            epoch_samples=SAMPLES if ours else CPU_SAMPLES, changes=Changes(turned=True, fresh=ours),
+            log_file=log, resume=True, quiet=True,
+        ),
+        threading.Event(),
+    )  # fmt: skip
+    assert trained is not None, "one process leads"
+    return Row(trained=trained, test=evaluate(model_path, PARTS))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

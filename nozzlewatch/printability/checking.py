@@ -1,0 +1,68 @@
+"""Checks one part and tells what was found: the work of ``nozzlewatch printability check``."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from detector.printability.check import Steps, Verdict, check_mesh, usual_model
+from detector.printability.model_file import PrintabilityModel, load_model
+from detector.printability.physical.process import Process
+from features.mesh import Unit, load_mesh
+from ingest.errors import UsageError
+from nozzlewatch.output import write_json
+from nozzlewatch.printability.check_report import write_report
+from nozzlewatch.printability.check_text import print_verdict, to_dict
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be checked, by what, and where it is written. ``model`` None: the one that comes along."""
+
+    part: Path
+    nozzle_mm: float = 0.4
+    layer_mm: float = 0.2
+    material: str = "pla"
+    unit: Unit | None = None
+    model: Path | None = None
+    json: str | None = None
+    report: Path | None = None
+
+
+def run(asked: Asked) -> Verdict:
+    """Check it and write what was asked for; without ``json``, a text. Raises UsageError."""
+    process = Process(nozzle_mm=asked.nozzle_mm, layer_mm=asked.layer_mm, material=asked.material)
+    _check_places(asked)
+    model, steps = _model(asked.model), Steps()
+    with steps.step("read"):
+        loaded = load_mesh(asked.part, unit=asked.unit, closed=False)
+    name = os.fsencode(asked.part).decode(errors="replace")
+    verdict = check_mesh(loaded, name, process, model, steps)
+    if asked.report is not None:
+        write_report(asked.report, verdict, loaded.mesh, time.time_ns())
+    if asked.json is not None:
+        write_json(asked.json, to_dict(verdict))
+    else:
+        print_verdict(Console(), verdict)
+    return verdict
+
+
+def _model(path: Path | None) -> PrintabilityModel | None:
+    return usual_model() if path is None else load_model(path)
+
+
+def _check_places(asked: Asked) -> None:
+    """Before the work, so that nobody waits for nothing."""
+    places = [("--report", asked.report)] if asked.report is not None else []
+    if asked.json is not None and asked.json != "-":
+        places.append(("--json", Path(asked.json)))
+    for option, place in places:
+        if place.is_dir():
+            raise UsageError(f"{option} {place}: found a folder, expected the name of a file to write")
+        if not place.parent.is_dir():
+            raise UsageError(f"{option} {place}: found no folder {place.parent}, expected one: make it")
+        if asked.part.exists() and place.exists() and place.samefile(asked.part):
+            raise UsageError(f"{option} {place}: found the part itself, expected another file to write")

@@ -28,7 +28,7 @@ from sinks.answers import say
 from sinks.channels import Answering, Channel
 from sinks.errors import ChannelError, MessageRefused
 from sinks.message import Answer, Message
-from sinks.pictures import Pictures
+from sinks.pictures import Pictures, shown
 
 log = logging.getLogger("nozzlewatch.sinks")
 
@@ -152,7 +152,7 @@ class Courier:
         return self._pictures.of(stores.events, message) if self._shows(message) else None
 
     def _shows(self, message: Message) -> bool:
-        return self.channel.pictured and message.loud
+        return self.channel.pictured and message.loud and shown(message) is not None
 
     def _answered(self, answer: Answer) -> None:
         """What came over the channel, from a thread of its own."""

@@ -73,13 +73,12 @@ class WebhookChannel:
         self.name = name or _name(table.url)
         self.escalation = table.escalation
         self.pictured = table.picture
-        self._url = _checked(table.url)
         self._signer = _signer(table.secret)
         self._patience, self._clock = patience, clock
         if table.ca:
             tls_context(table.ca)
-        self._verify: str | bool = table.ca or True
-        self._session = _session(table.url)
+        self._session = _session(_checked(table.url), table.ca)
+        self._unsigned = _unsigned(self._session, table.url)
 
     def send(self, message: Message, picture: bytes | None) -> None:
         shown = picture if self.pictured else None
@@ -102,16 +101,13 @@ class WebhookChannel:
 
     def _request(self, method: str, event: str, content: bytes) -> int:
         """Send a signed request; the answer's status. Raises ChannelError where there is none."""
+        request = self._unsigned.copy()
+        request.method = method
+        request.headers.update(self._headers(event, content))
+        request.prepare_body(content, None)
         try:
-            with self._session.request(
-                method,
-                self._url,
-                data=content,
-                headers=self._headers(event, content),
-                timeout=self._patience,
-                verify=self._verify,
-                allow_redirects=False,
-                stream=True,
+            with self._session.send(
+                request, timeout=self._patience, allow_redirects=False, stream=True
             ) as answer:
                 _read_off(answer)
                 return answer.status_code
@@ -176,8 +172,12 @@ def _checked(url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise ChannelError(f'url: found {redact(url)}, expected an address as "https://host/path"')
+        raise ChannelError(_no_address(url))
     return url
+
+
+def _no_address(url: str) -> str:
+    return f'url: found {redact(url)}, expected an address as "https://host/path"'
 
 
 def _signer(secret: str) -> Webhook:
@@ -196,20 +196,29 @@ def _signer(secret: str) -> Webhook:
     return Webhook(key)
 
 
-def _session(url: str) -> requests.Session:
+def _session(url: str, ca: str) -> requests.Session:
     """Connections that are kept; what logs in is what the address holds, never a .netrc."""
     session = requests.Session()
     session.headers["user-agent"] = "Nozzlewatch"
     parts = urlsplit(url)
     if parts.username is not None:
         session.auth = (unquote(parts.username), unquote(parts.password or ""))
-    else:
-        session.auth = _nobody
+    # The environment's proxies and authorities, looked up once: each time it is a third of a request.
+    found = session.merge_environment_settings(url, {}, None, ca or True, None)
+    session.proxies, session.verify = found["proxies"], found["verify"]
+    session.trust_env = False
     return session
 
 
-def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _unsigned(session: requests.Session, url: str) -> requests.PreparedRequest:
+    """What all requests to this address have in common, worked out once: it takes as long as sending one.
+
+    Raises ChannelError for an address that names no host.
+    """
+    try:
+        return session.prepare_request(requests.Request("POST", url))
+    except requests.RequestException:
+        raise ChannelError(_no_address(url)) from None
 
 
 def _read_off(answer: requests.Response) -> None:

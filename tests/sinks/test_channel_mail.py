@@ -118,6 +118,21 @@ def test_no_name_injects_a_header_or_markup(mailbox: Mailbox, made: Made) -> Non
     assert [attributes["href"] for tag, attributes in tags if tag == "a"] == ['http://x/"><i>']
 
 
+def test_a_mail_is_ascii_in_lines_that_every_server_takes(mailbox: Mailbox, made: Made) -> None:
+    to = [f"Jörg der {number}. <{number}@example.org>" for number in range(100)]
+    long = "Drücker🙂" * 200
+    message = make_message(
+        id="m" * 64, revision=2, title=long, lines=(long, "x" * 2_000), links={long: "http://x"}
+    )
+    channel(made, mailbox, to=to, sender="Früh <farm@example.org>").send(message, PICTURE)
+    content, told = mailbox.mails[0].content, mailbox.mails[0].read()
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
+    assert not any(part.defects for part in told.walk())
+    assert [address.display_name for address in told["to"].addresses][99] == "Jörg der 99."
+    assert (told["subject"], told["from"]) == (long, "Früh <farm@example.org>")
+
+
 def test_later_revisions_stand_below_the_first_and_a_repetition_is_known(
     mailbox: Mailbox, made: Made
 ) -> None:

@@ -173,6 +173,23 @@ def test_a_certificate_that_is_vouched_for_is_accepted_and_no_other(tmp_path: Pa
     assert len(server.requests) == 2
 
 
+def test_the_proxy_and_the_authorities_of_the_environment_are_used(
+    server: HookServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certified(tmp_path)
+    with hook_server(tls.context) as secured:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", tls.ca)
+        channel(secured).send(make_message(), None)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url)
+    channel(server, url="http://nowhere.invalid/hook").send(make_message(), None)
+    assert server.requests[0].path == "http://nowhere.invalid/hook"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    channel(server).send(make_message(), None)
+    assert server.requests[1].path == "/hook?token=t0ken"
+
+
 def test_an_expired_certificate_and_one_of_another_host_are_named(tmp_path: Path) -> None:
     for host, expired, told in (("localhost", True, "certificate has expired"), ("other", False, "Hostname")):
         tls = certified(tmp_path, host, expired=expired)
@@ -237,6 +254,7 @@ def test_every_mistake_is_told_without_a_secret(monkeypatch: pytest.MonkeyPatch)
     found = [
         good | {"url": "ftp://hunter2@a/hunter2"},
         good | {"url": "https://a:port/hunter2"},
+        good | {"url": "https://two words/hunter2"},
         good | {"secret": ""},
         good | {"secret": "whsec_hunter2!"},
         good | {"secret": "$NO_SUCH"},
@@ -250,16 +268,17 @@ def test_every_mistake_is_told_without_a_secret(monkeypatch: pytest.MonkeyPatch)
     assert mistakes == [
         'alerts.webhooks[0]: url: found ftp://***, expected an address as "https://host/path"',
         'alerts.webhooks[1]: url: found ***, expected an address as "https://host/path"',
-        "alerts.webhooks[2]: secret: found an empty text, expected what the receiver checks signatures with",
-        "alerts.webhooks[3]: secret: found whsec_ and something else, expected base64 after it",
-        "alerts.webhooks[4]: found $NO_SUCH, expected an environment variable of that name: set NO_SUCH",
-        "alerts.webhooks[5]: ca: found '/no/such/file.pem' (No such file or directory), "
+        'alerts.webhooks[2]: url: found https://two words, expected an address as "https://host/path"',
+        "alerts.webhooks[3]: secret: found an empty text, expected what the receiver checks signatures with",
+        "alerts.webhooks[4]: secret: found whsec_ and something else, expected base64 after it",
+        "alerts.webhooks[5]: found $NO_SUCH, expected an environment variable of that name: set NO_SUCH",
+        "alerts.webhooks[6]: ca: found '/no/such/file.pem' (No such file or directory), "
         "expected a file with certificates (PEM)",
-        "alerts.webhooks[6].sekret: found an unknown key (= '***'), expected none of this name; "
+        "alerts.webhooks[7].sekret: found an unknown key (= '***'), expected none of this name; "
         "did you mean secret?",
-        "alerts.webhooks[6].picture: found 'yes', expected true or false",
-        "alerts.webhooks[7].url: found ['***'], expected an address as \"https://host/path\"",
-        "alerts.webhooks[7].secret: found nothing, expected what the receiver checks signatures with, "
+        "alerts.webhooks[7].picture: found 'yes', expected true or false",
+        "alerts.webhooks[8].url: found ['***'], expected an address as \"https://host/path\"",
+        "alerts.webhooks[8].secret: found nothing, expected what the receiver checks signatures with, "
         'as "$HOOK_SECRET"',
-        "alerts.webhooks[8]: found a text, expected a table",
+        "alerts.webhooks[9]: found a text, expected a table",
     ]

@@ -10,7 +10,8 @@ and counts crossings. It is asked of every body by itself, since counting alone 
 bodies for empty; a voxel is inside where more bodies hold it than cavities do. And it is asked NUDGE (2e-4
 voxels) beside the centres, as ``voxelize`` asks: whole layers of centres lie exactly on the faces of parts
 in round numbers, where the reference is undefined; ``--centres`` asks at the centres all the same. Takes a
-second a mesh on a free core; meshes that are in FILE already are not compared again.
+second a mesh on a free core; meshes that are in FILE already are not compared again: take it away after a
+change.
 """
 
 from __future__ import annotations

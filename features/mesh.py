@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from features.mesh_3mf import read_3mf
+from features.mesh_edges import used
 from features.mesh_obj import read_obj
 from features.mesh_ply import read_ply
-from features.mesh_records import MAX_TRIANGLES, Mesh, MeshError, Soup, Unit
+from features.mesh_records import MAX_TRIANGLES, Mesh, MeshError, Points, Soup, Unit
 from features.mesh_repair import repaired
 from features.mesh_stl import read_stl
 from features.mesh_units import in_mm
@@ -58,8 +59,10 @@ def load_mesh(path: Path, *, unit: Unit | None = None, closed: bool = True) -> L
 
 def _in_mm(path: Path, unit: Unit | None) -> Soup:
     soup = _read(path)
-    _check_finite(soup)
-    return in_mm(soup, unit)
+    _check_corners(soup)
+    points, faces = used(soup.points, soup.faces)
+    _check_finite(points)
+    return in_mm(soup._replace(points=points, faces=faces), unit)
 
 
 def _read(path: Path) -> Soup:
@@ -87,16 +90,18 @@ def _read(path: Path) -> Soup:
         ) from None
 
 
-def _check_finite(soup: Soup) -> None:
-    """Nothing without triangles, with numbers that are none, or with corners that are not there."""
+def _check_corners(soup: Soup) -> None:
     if not len(soup.faces) or not len(soup.points):
         raise MeshError("found no triangles, expected a part: export it anew")
-    finite = np.isfinite(soup.points)
+    if soup.faces.min() < 0 or soup.faces.max() >= len(soup.points):
+        raise MeshError("found triangles whose vertices are not in the file: copy or export it anew")
+
+
+def _check_finite(points: Points) -> None:
+    finite = np.isfinite(points)
     if not finite.all():
         wrong = len(finite) - int(finite.all(1).sum())
         raise MeshError(f"found {wrong:,} vertices that are no numbers, expected a part: export it anew")
-    if soup.faces.min() < 0 or soup.faces.max() >= len(soup.points):
-        raise MeshError("found triangles whose vertices are not in the file: copy or export it anew")
 
 
 def _hole(mesh: Mesh, edges: int) -> str:

@@ -58,6 +58,15 @@ def _alike(rows: Points | Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
     return order, np.concatenate([[True], mixed[1:] != mixed[:-1]])[: len(order)]
 
 
+def used(points: Points, faces: Faces) -> tuple[Points, Faces]:
+    """Points [n, 3] without those that no face has, and the faces [m, 3] of what is left."""
+    kept = np.zeros(len(points), np.bool_)
+    kept[faces] = True
+    if kept.all():
+        return points, faces
+    return points[kept], (np.cumsum(kept) - 1)[faces]
+
+
 def open_edges(faces: Faces) -> Integers:
     """Edges [k] that are not run along equally often in both directions: none in a closed surface.
 

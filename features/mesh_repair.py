@@ -20,10 +20,11 @@ from features.mesh_edges import (
     open_edges,
     turned_over,
     unique_rows,
+    used,
     volumes,
     winding,
 )
-from features.mesh_records import Faces, Mesh, MeshError, Points, Soup
+from features.mesh_records import Faces, Mesh, MeshError, Soup
 
 CRACK = 1e-5
 """Width of cracks that are closed, as a share of the longest side: a thousandth of a millimetre in 100 mm."""
@@ -72,22 +73,22 @@ def repaired(soup: Soup) -> Repaired:
     if not len(left):
         mesh, said = _right_side_out(mesh)
         notes += said
-    vertices, used = _used(*mesh)
-    return Repaired(Mesh(np.asarray(vertices, np.float64), used), tuple(notes), left)
+    vertices, faces = used(*mesh)
+    return Repaired(Mesh(np.asarray(vertices, np.float64), faces), tuple(notes), left)
 
 
 def _merged(soup: Soup) -> tuple[Mesh, list[str]]:
     """Vertices in one place are one, and faces with a corner twice are none."""
-    points, faces = _used(soup.points, soup.faces)
-    first, which = unique_rows(points)
-    kept = which[faces]
+    first, which = unique_rows(soup.points)
+    kept = which[soup.faces]
     if not (proper := _proper(kept)).all():
         kept = kept[proper]
     if not len(kept):
         raise MeshError("found no triangle with an area, expected a surface: export the file anew")
-    dropped = len(faces) - len(kept)
+    dropped = len(soup.faces) - len(kept)
     notes = [*soup.notes, *([f"Left out {dropped:,} triangles without area."] if dropped else [])]
-    return Mesh(points[first].astype(np.float64), kept), notes
+    points, faces = used(soup.points[first], kept)
+    return Mesh(np.asarray(points, np.float64), faces), notes
 
 
 def _without_duplicates(mesh: Mesh, left: Integers) -> Mended:
@@ -102,9 +103,8 @@ def _without_duplicates(mesh: Mesh, left: Integers) -> Mended:
     candidates = np.flatnonzero(wanted)
     kept = candidates[np.unique(which[candidates], return_index=True)[1]]
     kept.sort()
-    return mesh._replace(
-        faces=faces[kept]
-    ), f"Left out {len(faces) - len(kept):,} triangles that stood twice."
+    note = f"Left out {len(faces) - len(kept):,} triangles that stood twice."
+    return mesh._replace(faces=faces[kept]), note
 
 
 def _rewound(mesh: Mesh, left: Integers) -> Mended:
@@ -160,7 +160,7 @@ MENDS: tuple[Callable[[Mesh, Integers], Mended], ...] = (_without_duplicates, _r
 def _right_side_out(mesh: Mesh) -> tuple[Mesh, list[str]]:
     """A closed mesh with its faces outwards; a body within another one stays turned: it is a cavity."""
     each = volumes(mesh)
-    whole, longest = float(each.sum()), float(np.ptp(mesh.vertices[mesh.faces], axis=(0, 1)).max())
+    whole, longest = float(each.sum()), float(np.ptp(mesh.vertices, axis=0).max())
     if abs(whole) < FLAT * longest**3:
         raise MeshError("found a surface that encloses no volume, expected a part: export the file anew")
     notes = []
@@ -193,15 +193,6 @@ def _inside_out(mesh: Mesh, each: Floats) -> tuple[Mask, int]:
 
 def _flipped(mesh: Mesh, over: Mask) -> Mesh:
     return mesh._replace(faces=np.where(over[:, None], mesh.faces[:, ::-1], mesh.faces))
-
-
-def _used(points: Points, faces: Faces) -> tuple[Points, Faces]:
-    """Without the points that no face has."""
-    used = np.zeros(len(points), np.bool_)
-    used[faces] = True
-    if used.all():
-        return points, faces
-    return points[used], (np.cumsum(used) - 1)[faces]
 
 
 def _proper(faces: Faces) -> Mask:

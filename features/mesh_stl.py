@@ -17,12 +17,18 @@ from features.mesh_records import MeshError, Points, Soup, check_count
 
 HEADER_BYTES, COUNT_BYTES = 80, 4
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+UNCOUNTED = (0, 2**32 - 1)
+"""What programs leave in the header that write triangles as they come."""
+
 MAX_ASCII_BYTES = 600 << 20
 """About 2.4 million triangles."""
 
 BLOCK_BYTES = 1 << 20
 VERTEX = re.compile(rb"\bvertex\s+(\S{1,40})\s+(\S{1,40})\s+(\S{1,40})\s", re.IGNORECASE)
 ANY_VERTEX = re.compile(rb"\bvertex\b", re.IGNORECASE)
+NAME = re.compile(rb"^[ \t]*(?:end)?solid\b.*", re.IGNORECASE | re.MULTILINE)
+"""A line that may say anything, of vertices as well."""
+
 LONGEST_FACET_BYTES = 4096
 
 
@@ -41,6 +47,10 @@ def read_stl(path: Path) -> Soup:
 
 def _binary(file: IO[bytes], count: int, body: int) -> Soup:
     """The header's number of triangles, whatever follows them. ``body`` is what follows the header, bytes."""
+    notes: tuple[str, ...] = ()
+    if count in UNCOUNTED and body and body % RECORD.itemsize == 0:
+        notes = (f"The header says {count:,} triangles; those that follow it were read.",)
+        count = body // RECORD.itemsize
     check_count(min(count, body // RECORD.itemsize))
     if body < 0 or count * RECORD.itemsize > body:
         raise MeshError(
@@ -48,7 +58,6 @@ def _binary(file: IO[bytes], count: int, body: int) -> Soup:
             "says: the file is cut short or is no STL, copy or export it anew"
         )
     records = np.fromfile(file, RECORD, count)
-    notes: tuple[str, ...] = ()
     if left := body - count * RECORD.itemsize:
         notes = (f"The file holds {left:,} bytes after its last triangle, which were left out.",)
     return _soup(np.ascontiguousarray(records["corners"]).reshape(-1, 3), notes)
@@ -63,13 +72,13 @@ def _ascii(file: IO[bytes], size: int) -> Soup:
         )
     file.seek(0)
     points, last = [], b""
-    for block in _facets(file):
+    for last in _facets(file):
+        block = NAME.sub(b"", last)
         found = VERTEX.findall(block)
         if len(found) != len(ANY_VERTEX.findall(block)) or len(found) % 3:
             raise MeshError("found a facet without three vertices of three numbers: export the file anew")
         if found:
             points.append(np.array(found).astype(np.float64))
-        last = block
     if b"endsolid" not in last.lower():
         raise MeshError("found no endsolid at the end of the text: the file is cut short, copy it anew")
     return _soup(np.concatenate(points) if points else np.empty((0, 3)))

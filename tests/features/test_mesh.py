@@ -46,6 +46,30 @@ def test_a_binary_stl_may_begin_like_text_and_end_with_more(tmp_path: Path) -> N
     assert notes == ("The file holds 4 bytes after its last triangle, which were left out.",)
 
 
+def test_a_binary_stl_whose_header_does_not_count_is_read_to_its_end(tmp_path: Path) -> None:
+    path = stl_of(tmp_path / "a.stl", ball(10).triangles)
+    data = path.read_bytes()
+    path.write_bytes(data[:80] + bytes(4) + data[84:])
+    mesh, notes, _ = load_mesh(path)
+    assert len(mesh.faces) == len(ball(10).faces)
+    assert notes == ("The header says 0 triangles; those that follow it were read.",)
+
+
+def test_a_solid_may_be_named_after_a_vertex(tmp_path: Path) -> None:
+    text = trimesh.exchange.stl.export_stl_ascii(ball(10)).replace("solid", "solid vertex 1 of", 1)
+    (tmp_path / "a.stl").write_text(text)
+    assert load_mesh(tmp_path / "a.stl").watertight
+
+
+def test_vertices_that_no_face_has_do_not_count(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.obj", ball(10))
+    path.write_text("v nan 0 0\nv 1e9 0 0\n" + path.read_text().replace("f ", "g\nf "))
+    shifted = [line for line in path.read_text().splitlines() if not line.startswith("f ")]
+    faces = [f"f {a + 3} {b + 3} {c + 3}" for a, b, c in ball(10).faces]
+    path.write_text("\n".join([*shifted, *faces]))
+    assert np.ptp(load_mesh(path).mesh.vertices, axis=0).max() == pytest.approx(20)
+
+
 def test_an_ascii_stl_may_hold_several_solids_in_blocks_and_line_ends_of_any_kind(tmp_path: Path) -> None:
     """More text than is read at a time."""
     parts = [ball(10, 5), ball(3).apply_translation((30, 0, 0))]

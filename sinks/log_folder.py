@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from ingest.records import NS_PER_S
 from sinks.errors import SinkError
 
 SCRATCH, LOCK = ".writing", ".lock"
@@ -29,6 +31,7 @@ class LogFile(NamedTuple):
 
     path: str  # from the log's folder on
     size: int  # bytes
+    written: str = ""  # the date, UTC, on which that was, "YYYY-MM-DD"; "" where the place does not say
 
     @property
     def name(self) -> str:
@@ -61,7 +64,11 @@ class LogFolder:
         """The files of all days of a dataset, by path; none where it does not exist. Raises OSError."""
         chosen = fs.FileSelector(dataset, allow_not_found=True, recursive=True)
         found = self.fs.get_file_info(chosen)
-        files = [LogFile(one.path, one.size or 0) for one in found if one.type == fs.FileType.File]
+        files = [
+            LogFile(one.path, one.size or 0, _date_of(one.mtime_ns))
+            for one in found
+            if one.type == fs.FileType.File
+        ]
         return sorted(one for one in files if one.day and one.path.endswith(ending))
 
     def open(self, path: str) -> pa.NativeFile:
@@ -71,6 +78,10 @@ class LogFolder:
     def where(self, path: str) -> str:
         """The path as people find it."""
         return f"{self.told.rstrip('/')}/{path}"
+
+
+def _date_of(mtime_ns: int | None) -> str:
+    return "" if mtime_ns is None else datetime.fromtimestamp(mtime_ns // NS_PER_S, UTC).date().isoformat()
 
 
 def is_uri(root: Path | str) -> bool:

@@ -1,6 +1,7 @@
 """Lets old days of the log go, by age and by size, and pictures of false alarms before those of true ones.
 
-What goes is planned without touching anything; a day is gone in one step.
+What goes is planned without touching anything; a day is gone in one step. A day is as old as what was last
+written into it: the rows of a print that was recorded a year ago and watched today are of today.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def plan_retention(
 ) -> Gone:
     """What goes, of the files of each dataset (FRAMES among them). ``today``'s never does."""
     sizes = {dataset: _day_sizes(files, today) for dataset, files in found.items()}
-    gone = [one for dataset in sizes for one in _too_old(dataset, sizes[dataset], wanted, today)]
+    gone = [one for dataset, files in found.items() for one in _too_old(dataset, files, wanted, today)]
     gone += [one for dataset in sizes for one in _too_large(dataset, sizes[dataset], found, gone, wanted)]
     gone += _too_much(sizes, found, gone, wanted)
     folders = sorted({f"{dataset}/date={day}" for dataset, day in gone}, key=lambda one: one[-10:])
@@ -66,9 +67,17 @@ def _day_sizes(files: Sequence[LogFile], today: date) -> dict[str, int]:
     return {day: sum(one.size for one in mine) for day, mine in days(list(files)) if day < today.isoformat()}
 
 
-def _too_old(dataset: str, sizes: Mapping[str, int], wanted: Retention, today: date) -> list[_Day]:
+def _too_old(dataset: str, files: Sequence[LogFile], wanted: Retention, today: date) -> list[_Day]:
     kept_days = _days_of(dataset, wanted)
-    return [(dataset, day) for day in sizes if kept_days and day < _first_kept(today, kept_days)]
+    if not kept_days:
+        return []
+    first = _first_kept(today, kept_days)
+    return [(dataset, day) for day, mine in days(list(files)) if max(map(_age_of, mine)) < first]
+
+
+def _age_of(file: LogFile) -> str:
+    """The date from which a file's age is counted."""
+    return max(file.day, file.written)
 
 
 def _too_large(
@@ -128,7 +137,7 @@ def _false_pictures(
     return [
         one.path
         for one in pictures
-        if one.day < first and one.folder not in folders and one.name.rpartition("-")[0] in false
+        if _age_of(one) < first and one.folder not in folders and one.name.rpartition("-")[0] in false
     ]
 
 

@@ -6,6 +6,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,8 +151,12 @@ def _recordings() -> list[bytes]:
         return [path.read_bytes(), cut]
 
 
+@cache
 def _meshes() -> list[bytes]:
-    """A tetrahedron in every format, and as a polygon or text where there is another way."""
+    """A tetrahedron in every format, and as a polygon or text where there is another way.
+
+    Made once: an archive bears the time, and whoever mutates seeds wants the same ones again.
+    """
     points = [(0, 0, 0), (10, 0, 0), (0, 10, 0), (0, 0, 10)]
     faces = [(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)]
     body = Trimesh(points, faces, process=False)

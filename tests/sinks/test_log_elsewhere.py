@@ -21,7 +21,7 @@ from sinks.log_retention import apply_retention
 from sinks.log_settings import Retention
 from sinks.parquet_log import ParquetLog
 from sinks.read_log import read_anomalies, read_scores
-from tests.sinks.logs import DAY_S, NOON_NS, ids, written
+from tests.sinks.logs import DAY_S, NOON_NS, ids, written, written_on_their_days
 
 Make = Callable[..., Any]
 ROOT = "s3://bucket/log"
@@ -86,11 +86,14 @@ def test_rows_are_written_and_read_as_on_this_machine(
     assert list(place.folder.files(".writing", "")) == []
 
 
-def test_files_are_merged_and_old_days_go(place: RemotePlace, scores: Make, delivered: Make) -> None:
+def test_files_are_merged_and_old_days_go(
+    place: RemotePlace, scores: Make, delivered: Make, tmp_path: Path
+) -> None:
     written(ROOT, [[delivered(scores(n + d * DAY_S), n + 10 * d)] for d in (0, 1) for n in range(4)])
     merge(place, Merge("scores", tuple(place.folder.files("scores")[:4])))
     assert len(place.folder.files("scores")) == 5
     assert entries(place) == list(ids([*range(4), *range(10, 14)]))
+    written_on_their_days(tmp_path)
     apply_retention(place, Retention(scores_days=1), NOON_NS + 2 * DAY_S * 10**9)
     assert entries(place) == list(ids(range(10, 14)))
 

@@ -15,15 +15,15 @@ from sinks.log_folder import LogFile
 from sinks.log_retention import KEPT, apply_retention, plan_retention
 from sinks.log_settings import LogTable, Retention, log_root
 from sinks.read_log import read_labels, read_scores
-from tests.sinks.logs import DAY_S, NOON_NS, parquet, place_of, written
+from tests.sinks.logs import DAY_S, NOON_NS, parquet, place_of, written, written_on_their_days
 
 Make = Callable[..., Any]
 TODAY = date(2026, 2, 20)
 EVER = Retention(scores_days=0, status_days=0, frames_days=0, false_frames_days=0)
 
 
-def at(dataset: str, day: int, size: int = 100, name: str = "x.parquet") -> LogFile:
-    return LogFile(f"{dataset}/date=2026-02-{day:02d}/{name}", size)
+def at(dataset: str, day: int, size: int = 100, name: str = "x.parquet", written: str = "") -> LogFile:
+    return LogFile(f"{dataset}/date=2026-02-{day:02d}/{name}", size, written)
 
 
 def folders(wanted: Retention, *found: LogFile) -> list[str]:
@@ -38,6 +38,13 @@ def changed(**fields: int) -> Retention:
 def test_days_older_than_what_is_kept_go_of_their_dataset_alone() -> None:
     found = [at(name, day) for name in ("scores", "status") for day in (9, 10, 11, 20)]
     assert folders(changed(scores_days=10), *found) == ["scores/date=2026-02-09"]
+
+
+def test_a_day_is_as_old_as_what_was_last_written_into_it() -> None:
+    """A print that was recorded long ago and is watched today."""
+    found = [at("scores", 1, written="2026-02-01"), at("scores", 1, name="y.parquet", written="2026-02-15")]
+    assert folders(changed(scores_days=10), *found) == []
+    assert folders(changed(scores_days=4), *found) == ["scores/date=2026-02-01"]
 
 
 def test_zero_days_are_for_ever() -> None:
@@ -98,6 +105,7 @@ def test_it_is_done_as_planned(tmp_path: Path, scores: Make, label: Make, delive
     folder.mkdir(parents=True)
     for name in ("a1-onset.jpg", "a2-onset.jpg"):
         (folder / name).write_bytes(b"jpeg")
+    written_on_their_days(tmp_path)
     place = place_of(tmp_path)
     wanted = changed(scores_days=2, frames_days=30, false_frames_days=1)
     apply_retention(place, wanted, NOON_NS + 4 * DAY_S * 10**9)

@@ -159,8 +159,15 @@ class OctoPrintServer:
             self.ask("connection", {"command": "connect"})
             self.until("operational")
         if self.flag("printing") or self.flag("paused"):
-            self.ask("job", {"command": "cancel"})
+            self._cancel()
         self.until("ready")
+
+    def _cancel(self) -> None:
+        try:
+            self.ask("job", {"command": "cancel"})
+        except HTTPError as error:
+            if error.code != HTTPStatus.CONFLICT:  # it has ended in the meantime
+                raise
 
     def _answer(self, path: str, data: bytes | None, kind: str) -> Any:
         headers = {"X-Api-Key": KEY, "Content-Type": kind}

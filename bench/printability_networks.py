@@ -37,16 +37,16 @@ def multiply_adds(network: nn.Module, size: int) -> int:
     """Multiply-adds of all convolutions and linear layers for one grid of ``size`` voxels a side.
 
     Counted from shapes alone, without a value being computed, on torch's ``meta`` device: the network is
-    moved there, and cannot be used afterwards.
+    moved there, and cannot be used afterwards. Of a network that judges holes: for one hole.
     """
     counts: list[int] = []
 
     def count(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        assert isinstance(layer, nn.Conv3d | nn.Linear)
+        assert isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)
         counts.append(output[0].numel() * layer.weight[0].numel())
 
     network.to("meta").eval()
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv3d | nn.Linear)]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     network(torch.empty(1, 1, size, size, size, device="meta"))
     for hook in hooks:

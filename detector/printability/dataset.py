@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from detector.printability.defects import Defect, Occupied, drill, place
-from detector.printability.grids import HoleSet, as_input, turned
+from detector.printability.defects import Defect, Hole, drill, place
+from detector.printability.grids import HoleSet, as_input, hole_as_input, turned
 from detector.printability.part_file import SUFFIX, Made, Making, Part, read_part
+from detector.printability.silhouettes import Occupied
 from ingest.errors import UsageError
 
 Indices: TypeAlias = npt.NDArray[np.int64]
@@ -66,17 +67,24 @@ class Parts:
 
         With ``random`` its hole is placed anew, where the part has room; what it is stays. Raises UsageError.
         """
+        drilled, _ = self.drilled(index, size, random)
+        return turned(turned(drilled, self.samples[index].turn), turn)
+
+    def drilled(
+        self, index: int, size: int, random: np.random.Generator | None = None
+    ) -> tuple[Occupied, Hole | None]:
+        """As ``occupied``, but not turned, and where its hole is then. Raises UsageError."""
         made, grid = self.samples[index], self._part(index).grid(self.holes)
         hole = made.hole
-        if hole is not None and random is not None:
+        if hole is None:
+            return as_input(grid, size), None
+        if random is not None:
             hole = place(grid, made.defect, self.making.rules(self.holes), random) or hole
-        drilled = grid if hole is None else drill(grid, hole)
-        return turned(turned(as_input(drilled, size), made.turn), turn)
+        return as_input(drill(grid, hole), size), hole_as_input(hole, len(grid), size)
 
     def untouched(self, index: int, size: int) -> Occupied:
-        """The same part, turned as the sample is, before its hole was drilled. Raises UsageError."""
-        grid = self._part(index).grid(self.holes)
-        return turned(as_input(grid, size), self.samples[index].turn)
+        """The same part before its hole was drilled, not turned. Raises UsageError."""
+        return as_input(self._part(index).grid(self.holes), size)
 
     def file(self, index: int) -> str:
         """The mesh that a sample is of."""

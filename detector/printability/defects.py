@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from detector.printability.silhouettes import (
+    UP,
+    Mask,
+    Occupied,
+    Values,
+    Vector,
+    along,
+    centres_of,
+    from_above,
+)
 from ingest.errors import UsageError
 
-Occupied: TypeAlias = npt.NDArray[np.bool_]
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Values: TypeAlias = npt.NDArray[np.float64]
-Vector: TypeAlias = tuple[float, float, float]
-
-UP: Vector = (0.0, 0.0, 1.0)
 DIRECTIONS_TRIED = 8
 """A part that has no room along the first random direction may have some along another."""
 NEAR_TOLERANCE = 0.5
@@ -130,30 +134,18 @@ def random_direction(random: np.random.Generator) -> Vector:
     return (x, y, z)
 
 
-class _Silhouette(NamedTuple):
-    """A part seen along a direction: ``covered`` bool [u, v] in pixels of one voxel.
-
-    Pixel [i, j] has its centre at ``corner`` + (i + 0.5) * ``across`` + (j + 0.5) * ``over``.
-    """
-
-    covered: Mask
-    corner: Values
-    across: Values
-    over: Values
-
-
 def _spot(
     occupied: Occupied, defect: Defect, rules: HoleRules, direction: Vector, random: np.random.Generator
 ) -> Vector | None:
     """A random point of the part through which the hole's axis may go."""
-    seen = _from_above(occupied) if direction == UP else _along(occupied, direction)
-    if seen is None:
+    if not occupied.any():
         return None
+    seen = from_above(occupied) if direction == UP else along(centres_of(occupied), direction)
     fitting = np.argwhere(_fits(_depth(seen.covered), defect, rules))
     if not len(fitting):
         return None
-    i, j = fitting[random.integers(len(fitting))] + 0.5
-    return _where_it_leaves(occupied, seen.corner + i * seen.across + j * seen.over, direction)
+    i, j = fitting[random.integers(len(fitting))]
+    return _where_it_leaves(occupied, seen.point(i, j), direction)
 
 
 def _fits(depth: Values, defect: Defect, rules: HoleRules) -> Mask:
@@ -170,35 +162,6 @@ def _depth(covered: Mask) -> Values:
     # To the nearest centre outside; the border lies half a pixel before it.
     inside = ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
     return np.asarray(inside - 0.5)
-
-
-def _from_above(occupied: Occupied) -> _Silhouette:
-    return _Silhouette(np.asarray(occupied.any(2)), np.zeros(3), np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
-
-
-def _along(occupied: Occupied, direction: Vector) -> _Silhouette | None:
-    """Every voxel's centre marks a pixel; None of an empty part."""
-    centres = np.argwhere(occupied) + 0.5
-    if not len(centres):
-        return None
-    across, over = _plane(np.array(direction))
-    flat = centres @ np.stack([across, over], 1)
-    low = np.floor(flat.min(0)) - 2
-    pixels = (flat - low).astype(np.int64)
-    covered = np.zeros(pixels.max(0) + 3, bool)
-    covered[pixels[:, 0], pixels[:, 1]] = True
-    # A turned lattice leaves gaps of a pixel where the part is one layer deep: they are no holes.
-    closed = ndimage.binary_closing(covered, np.ones((3, 3), bool))
-    return _Silhouette(closed, low @ np.stack([across, over]), across, over)
-
-
-def _plane(direction: Values) -> tuple[Values, Values]:
-    """Two unit vectors at right angles to a direction and to each other."""
-    aside = np.zeros(3)
-    aside[np.abs(direction).argmin()] = 1.0
-    across = np.cross(direction, aside)
-    across /= np.linalg.norm(across)
-    return across, np.cross(direction, across)
 
 
 def _where_it_leaves(occupied: Occupied, point: Values, direction: Vector) -> Vector:

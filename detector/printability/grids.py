@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.printability.defects import ROTATED, TOP, HoleRules, Occupied
+from detector.printability.defects import ROTATED, TOP, Hole, HoleRules
+from detector.printability.silhouettes import Occupied
 from ingest.errors import UsageError
 
 SIZES = (64, 128)
@@ -88,6 +89,17 @@ def as_input(occupied: Occupied, size: int) -> Occupied:
     if len(occupied) == size:
         return occupied
     return halved(occupied) if len(occupied) > size else np.pad(occupied, size // 4)
+
+
+def hole_as_input(hole: Hole, made: int, size: int) -> Hole:
+    """Where a hole of a grid of ``made`` voxels is in what ``as_input`` makes of the grid."""
+    x, y, z = hole.point
+    if made < size:
+        pad = size // 4
+        return hole._replace(point=(x + pad, y + pad, z + pad))
+    return Hole(
+        (x * size / made, y * size / made, z * size / made), hole.direction, hole.radius * size / made
+    )
 
 
 def halved(occupied: Occupied) -> Occupied:

@@ -9,12 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from detector.printability.dataset import Indices, Parts, Split
-from detector.printability.defects import Occupied
+from detector.printability.silhouettes import Occupied
 from detector.training.distributed import Place, order
 from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
@@ -96,14 +97,7 @@ class PrintabilityLearner:
         own = self._place.share(self._split.validation)
         batches = Batches(self._parts, own, self._own(self._batch), self._as_is, self._threads())
         judged = [torch.stack(self._judged(batch), 1).double().cpu().numpy() for batch in batches]
-        rows = self._place.gather(np.concatenate(judged) if judged else np.zeros((0, 2)))
-        logits, targets = torch.from_numpy(rows).unbind(1)
-        right = (logits > 0) == (targets > 0.5)  # noqa: PLR2004 - 0 or 1
-        return {
-            "loss": float(binary_cross_entropy_with_logits(logits, targets)),
-            "accuracy": float(right.double().mean()),
-            "auc": roc_auc(rows[:, 0], rows[:, 1] > 0.5),  # noqa: PLR2004
-        }
+        return figures(self._place.gather(np.concatenate(judged) if judged else np.zeros((0, 2))))
 
     def _drawn(self, epoch: int) -> Indices:
         """This rank's samples of an epoch. What is left after the last whole batch is learned from in others:
@@ -131,6 +125,17 @@ class PrintabilityLearner:
 
     def _threads(self) -> int:
         return max(1, min(MOST_THREADS, os.cpu_count() or 1) // self._place.world)
+
+
+def figures(rows: npt.NDArray[np.float64]) -> dict[str, float]:
+    """``loss``, ``accuracy`` and ``auc`` of logits beside targets of 0 and 1, float64 [n, 2]."""
+    logits, targets = torch.from_numpy(rows).unbind(1)
+    right = (logits > 0) == (targets > 0.5)  # noqa: PLR2004 - 0 or 1
+    return {
+        "loss": float(binary_cross_entropy_with_logits(logits, targets)),
+        "accuracy": float(right.double().mean()),
+        "auc": roc_auc(rows[:, 0], rows[:, 1] > 0.5),  # noqa: PLR2004
+    }
 
 
 class Batches:

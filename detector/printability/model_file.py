@@ -60,7 +60,7 @@ def load_model(path: Path) -> PrintabilityModel:
             f"{path}: found weights that do not say which printability network they are of ({error}), "
             "expected a file of `nozzlewatch printability train`"
         ) from error
-    network = build(about.network, about.size)
+    network = build(about.network, about.size, holes=about.holes)
     try:
         network.load_state_dict(weights.tensors)
     except RuntimeError as error:

@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from detector.files import replacing
-from detector.printability.defects import ROTATED, TOP, Defect, Hole, HoleRules, Occupied
+from detector.printability.defects import ROTATED, TOP, Defect, Hole, HoleRules
 from detector.printability.grids import HoleSet
+from detector.printability.silhouettes import Occupied
 from features.voxels import pack, unpack
 from ingest.errors import UsageError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detector.printability.defects import Occupied
+from detector.printability.silhouettes import Occupied
 from features.picture import Picture
 
 VIEWS = ("from above", "from the front", "from the side")

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import torch
 from torch import nn
 
-from detector.printability.cell_learner import CellLearner
 from detector.printability.dataset import How, Parts, Split, load, split
 from detector.printability.grids import HoleSet
+from detector.printability.hole_learner import HoleLearner
 from detector.printability.learner import LAYOUT, Changes, PrintabilityLearner
-from detector.printability.local_evidence import LocalEvidence
 from detector.printability.model_file import About, PrintabilityModel, save_model
 from detector.printability.networks import build, parameters
+from detector.printability.through_holes import ThroughHoles
 from detector.printability.whole_parts import calibrate
 from detector.training.checkpoint import Epoch
 from detector.training.distributed import Place, running
@@ -94,7 +95,7 @@ def train(asked: PrintabilityTraining, stop: threading.Event) -> Trained | None:
         parts, split(parts, asked.how, asked.recipe.seed), asked.size, asked.batch_size, asked.changes,
         asked.epoch_samples,
     )  # fmt: skip
-    network = build(asked.network, asked.size, asked.recipe.seed)
+    network = build(asked.network, asked.size, asked.recipe.seed, asked.holes)
     checkpoint = asked.model_path.with_name(asked.model_path.name + ".training")
     options = Options(
         recipe=asked.recipe, checkpoint=checkpoint, resume=asked.resume, log_file=asked.log_file,
@@ -129,19 +130,21 @@ def learn(
     Between GPUs batch norms take their statistics over the whole batch, as one process would; between CPUs
     over each rank's own part.
     """
-    network.to(place.device, memory_format=LAYOUT)  # type: ignore[call-overload]
+    layout = torch.channels_last if isinstance(network, ThroughHoles) else LAYOUT
+    network.to(place.device, memory_format=layout)  # type: ignore[call-overload]
     shared = place.world > 1 and place.device.type == "cuda"
     taught = _with_shared_norms(network) if shared else network
-    teacher = CellLearner if isinstance(taught, LocalEvidence) else PrintabilityLearner
+    teacher = HoleLearner if isinstance(taught, ThroughHoles) else PrintabilityLearner
     learner = teacher(
         taught, lesson.parts, lesson.split, place,
         size=lesson.size, batch_size=lesson.batch_size, seed=options.recipe.seed, changes=lesson.changes,
         epoch_samples=lesson.epoch_samples,
     )  # fmt: skip
     fitted = fit(learner, options, place, tracker or NoTracker(), stop=stop, told=told)
+    if isinstance(learner, HoleLearner) and isinstance(network, ThroughHoles):
+        held = lesson.split.validation
+        calibrate(network.eval(), learner.evidence(held), torch.from_numpy(~lesson.parts.labels[held]))
     network.to("cpu")
-    if isinstance(network, LocalEvidence):
-        calibrate(network, lesson.parts, lesson.split.validation, lesson.size)
     return fitted
 
 

@@ -84,7 +84,7 @@ def _loss_of(
         optimizer=cast(OptimizerName, params["optimizer"]),
     )  # fmt: skip
     fitted = learn(
-        build(asked.network, asked.size, asked.seed),
+        build(asked.network, asked.size, asked.seed, asked.holes),
         lesson,
         Options(recipe=recipe, quiet=True),
         place,

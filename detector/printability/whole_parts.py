@@ -1,7 +1,4 @@
-"""What LocalEvidence learned from clippings, made to hold for whole parts: Platt scaling (1999) of its logit.
-
-A whole part has many times the cells of a clipping, and so a stronger strongest one, whatever it is.
-"""
+"""What ThroughHoles says of its strongest hole, made a probability of the part: Platt scaling (1999)."""
 
 from __future__ import annotations
 
@@ -9,21 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from detector.printability.dataset import Indices, Parts
-from detector.printability.local_evidence import LocalEvidence
+from detector.printability.through_holes import ThroughHoles
 
 STEPS = 200
 
 
-def calibrate(network: LocalEvidence, parts: Parts, chosen: Indices, size: int) -> None:
-    """Set the network's ``scale`` and ``shift`` by these samples, whole parts of ``size`` voxels a side.
+def calibrate(network: ThroughHoles, said: Tensor, against: Tensor) -> None:
+    """Set the network's ``scale`` and ``shift`` by its evidence ``said`` [n] and the truth ``against`` [n].
 
-    Theirs is the highest likelihood; the rest of the network stays. Leaves it in evaluation mode.
+    The truth is 1 for unprintable parts. Theirs is the highest likelihood.
     """
-    network.eval()
-    with torch.inference_mode():
-        said = torch.cat([_strongest(network, parts, index, size) for index in chosen.tolist()])
-    scale, shift = fitted(said.double().clone(), torch.from_numpy(~parts.labels[chosen]).double())
+    scale, shift = fitted(said.double().cpu().clone(), against.double())
     with torch.no_grad():
         network.scale.fill_(scale)
         network.shift.fill_(shift)
@@ -45,8 +38,3 @@ def fitted(said: Tensor, against: Tensor) -> tuple[float, float]:
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     scale, shift = numbers.tolist()
     return scale, shift
-
-
-def _strongest(network: LocalEvidence, parts: Parts, index: int, size: int) -> Tensor:
-    grid = torch.from_numpy(parts.occupied(index, size).copy())[None, None].float()
-    return network.evidence(grid.to(network.scale.device)).cpu()

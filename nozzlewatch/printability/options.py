@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-DEFAULT_NETWORK = "LocalEvidence"
+DEFAULT_NETWORK = "ThroughHoles"
 DEFAULT_SIZE = 128
-"""It learns from clippings: parts in full resolution cost it no more."""
+"""The published full resolution; of rotated holes what they are made in, 64, is enough for it."""
 
 Parts = Annotated[Path, typer.Option("--data", help="folder of nozzlewatch printability preprocess")]
 ModelPath = Annotated[Path, typer.Option("--model-path", help="a trained network (safetensors)")]

@@ -25,7 +25,7 @@ def train(
     split: of.SplitOption = "honest",
     unbalanced: of.Unbalanced = False,
     epochs: Annotated[int, typer.Option(min=1)] = 10,
-    rate: Annotated[float, typer.Option(help="learning rate")] = 3e-3,
+    rate: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
     optimizer: Annotated[Literal["adamw", "adam", "adadelta", "sgd"], typer.Option()] = "adamw",
     momentum: Annotated[float, typer.Option(help="of SGD")] = 0.5,
     decay: Annotated[float, typer.Option(help="weight decay")] = 0.01,

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from detector.printability.check import Steps, Verdict, check_mesh, check_part
-from detector.printability.defects import TOP
+from detector.printability.defects import TOP, UP, Hole
 from detector.printability.grids import HoleSet
 from detector.printability.model_file import About, PrintabilityModel
 from detector.printability.physical.process import Process
-from detector.printability.seen import look, strongest
+from detector.printability.seen import look
 from features.mesh import Loaded, Mesh, MeshError
 from tests.nozzlewatch.checked import UPSIDE_DOWN, box, table, together, write_stl
 
@@ -25,17 +25,15 @@ ABOUT = About(
 
 
 class Fixed(nn.Module):
-    """A network that always says the same, and sees it in one of 8 x 8 x 8 cells."""
+    """A network that always says the same, and means the hole at one place of its grid."""
 
-    def __init__(self, logit: float, cell: tuple[int, int, int]) -> None:
+    def __init__(self, logit: float, at: tuple[float, float, float]) -> None:
         super().__init__()
-        self.logit, self.cell, self.asked = logit, cell, torch.zeros(0)
+        self.logit, self.at, self.asked = logit, at, torch.zeros(0)
 
-    def judge(self, grids: Tensor) -> tuple[Tensor, Tensor]:
-        self.asked = grids
-        evidence = torch.zeros(len(grids), 8, 8, 8)
-        evidence[(slice(None), *self.cell)] = 1.0
-        return torch.full((len(grids),), self.logit), evidence
+    def judge(self, grid: Tensor) -> tuple[float, Hole | None]:
+        self.asked = grid
+        return self.logit, Hole(self.at, UP, 3.0)
 
 
 class Plain(nn.Module):
@@ -45,8 +43,10 @@ class Plain(nn.Module):
         return torch.full((len(grids),), -2.0)
 
 
-def model(logit: float, cell: tuple[int, int, int] = (4, 4, 4), **about: object) -> PrintabilityModel:
-    return PrintabilityModel(Fixed(logit, cell), msgspec.structs.replace(ABOUT, **about))
+def model(
+    logit: float, at: tuple[float, float, float] = (30.0, 30.0, 30.0), **about: object
+) -> PrintabilityModel:
+    return PrintabilityModel(Fixed(logit, at), msgspec.structs.replace(ABOUT, **about))
 
 
 def checked(mesh: Mesh, network: PrintabilityModel | None = None, *, closed: bool = True) -> Verdict:
@@ -126,31 +126,15 @@ def test_a_network_without_places_says_how_likely_alone() -> None:
 def test_a_place_of_the_network_is_a_place_of_the_part(holes: HoleSet, size: int, inner: int) -> None:
     """Whether the grid is halved, as it is, or padded on its way into the network."""
     mesh = box((10, 10, 10), (100, 200, 300))
-    cell = (3, 4, 5)
-    network = model(-3.0, cell, holes=holes, size=size)
+    at = (0.45 * size, 0.55 * size, 0.6 * size)
+    network = model(-3.0, at, holes=holes, size=size)
     seen = look(mesh, network)
     assert seen is not None
     assert seen.where_mm is not None
     assert isinstance(network.network, Fixed)
-    assert network.network.asked.shape == (1, 1, size, size, size)
-    share = ((np.array(cell) + 0.5) * size / 8 - (size - inner) / 2) / inner  # of the cube around the part
+    assert network.network.asked.shape == (1, size, size, size)
+    share = (np.array(at) - (size - inner) / 2) / inner  # of the cube around the part
     assert np.array(seen.where_mm) == pytest.approx(np.array((100, 200, 300)) + 10 * share, abs=0.2)
-
-
-def test_the_middle_of_a_hole_may_be_the_place() -> None:
-    occupied = np.ones((64, 64, 64), bool)
-    occupied[26:38, 26:38] = False
-    evidence = np.zeros((16, 16, 16), np.float32)
-    evidence[7, 7, 3] = 1
-    assert strongest(evidence, occupied) == (30, 30, 14)
-
-
-def test_a_cell_far_from_material_has_no_say() -> None:
-    occupied = np.zeros((16, 16, 16), bool)
-    occupied[8:, 8:, 8:] = True
-    evidence = np.zeros((2, 2, 2), np.float32)
-    evidence[0, 0, 0] = 5
-    assert strongest(evidence, occupied) == (12, 12, 12)
 
 
 def test_a_part_too_thin_for_the_voxels_is_not_shown_to_the_network() -> None:

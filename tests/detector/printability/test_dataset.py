@@ -67,12 +67,12 @@ def test_unbalanced_the_parts_without_room_are_there_and_printable(folder: Path,
 def test_a_sample_is_its_part_without_its_hole(folder: Path, holes: HoleSet, size: int) -> None:
     parts = load(folder, holes)
     for index in range(0, len(parts), 5):
-        drilled, before = parts.occupied(index, size), parts.untouched(index, size)
+        (drilled, _), before = parts.drilled(index, size), parts.untouched(index, size)
         assert drilled.shape == before.shape == (size,) * 3
         assert not (drilled & ~before).any()
         assert (drilled != before).any() == (parts.samples[index].defect is not Defect.NONE)
         assert parts.labels[index] == parts.samples[index].defect.printable
-        assert (parts.occupied(index, size) == drilled).all()
+        assert (parts.occupied(index, size) == turned(drilled, parts.samples[index].turn)).all()
 
 
 def test_variants_of_a_part_differ(parts: Parts) -> None:

@@ -52,6 +52,10 @@ def test_grids_of_any_size_get_one_logit_each_from_the_same_network(name: str, s
     assert network(torch.empty(3, 1, size, size, size, device="meta")).shape == (3,)
 
 
+def test_ours_costs_as_many_multiply_adds_as_one_hole() -> None:
+    assert multiply_adds(build("ThroughHoles", 64), 64) == multiply_adds(build("ThroughHoles", 64), 128) > 1e6
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_smallest_grid_is_judged_and_a_smaller_one_refused(name: str) -> None:
     smallest = SMALLEST[name]

@@ -59,11 +59,10 @@ def headline_for(findings: Sequence[Finding], seen: Seen | None) -> str:
     """In a few words."""
     if any(one.severity == "fails" for one in findings):
         return "Not printable"
-    if seen is not None and not seen.printable:
-        return "Not printable, says the network"
+    measured = "Printable, with risks" if findings else "Printable"
     if any(one.severity == "needs support" for one in findings):
-        return "Printable with support"
-    return "Printable, with risks" if findings else "Printable"
+        measured = "Printable with support"
+    return measured if seen is None or seen.printable else f"{measured}; the network doubts it"
 
 
 def reasons_for(findings: Sequence[Finding], seen: Seen | None, *, closed: bool) -> tuple[str, ...]:
@@ -125,7 +124,7 @@ def _network_told(seen: Seen, fails: bool) -> str:
                 f"The network sees nothing against it ({sure}); but it knows holes and the walls beside them "
                 "alone, and no millimetres: what was measured counts."
             )
-        return f"The network finds it printable ({sure})."
+        return f"The network sees no hole that speaks against it ({sure})."
     where = "" if seen.where_mm is None else f", most of all near {point_text(seen.where_mm)} mm"
     if fails:
         return f"The network does not find it printable either ({sure}){where}."

@@ -33,11 +33,12 @@ NOTHING_LEFT = (
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a part.
 
-    ``printable``: nothing of it fails, and the network, where it was asked, finds no fault; with
-    ``needs_support`` it prints on support. ``probability`` (that it is printable) reaches ``threshold`` then;
-    both are None where no network was asked. ``network_where_mm`` is what speaks most against it to the
-    network: None where nothing does, or where the network cannot say. Points are in the file's coordinates,
-    in mm. ``findings`` come gravest first, ``orientations`` best first. ``seconds`` is by step.
+    ``printable``: nothing that was measured fails; with ``needs_support`` it prints on support.
+    ``probability`` is the network's word that it is printable, from ``threshold`` on: a second opinion, which
+    knows no millimetres and overrules no measure. Both are None where no network was asked.
+    ``network_where_mm`` is what speaks most against the part to the network: None where nothing does, or where
+    the network cannot say. Points are in the file's coordinates, in mm. ``findings`` come gravest first,
+    ``orientations`` best first. ``seconds`` is by step.
     """
 
     file: str
@@ -106,8 +107,7 @@ def check_mesh(
             seen = look(mesh, model)
     if seen is None:
         notes.append(NO_NETWORK if model is None else NOTHING_LEFT)
-    doubted = seen is not None and not seen.printable
-    printable = not doubted and all(one.severity != "fails" for one in findings)
+    printable = all(one.severity != "fails" for one in findings)
     needs_support = any(one.severity == "needs support" for one in findings)
     used = mesh.vertices[mesh.faces].reshape(-1, 3)
     length, width, height = (used.max(0) - used.min(0)).tolist()

@@ -92,12 +92,12 @@ def test_a_network_that_agrees_is_told() -> None:
     assert verdict.printable
     assert verdict.probability == pytest.approx(0.9526, abs=1e-4)
     assert verdict.network_where_mm is None
-    assert "finds it printable (95.3 %" in verdict.reasons[-1]
+    assert "no hole that speaks against it (95.3 %" in verdict.reasons[-1]
 
 
-def test_a_network_that_doubts_makes_it_not_printable_and_says_where() -> None:
+def test_a_network_that_doubts_overrules_no_measure_and_says_where() -> None:
     verdict = checked(box((20, 20, 20)), model(-3.0))
-    assert (verdict.printable, verdict.headline) == (False, "Not printable, says the network")
+    assert (verdict.printable, verdict.headline) == (True, "Printable; the network doubts it")
     assert verdict.network_where_mm is not None
     assert "What was measured prints" in verdict.reasons[-1]
     assert "look at it there" in verdict.reasons[-1]
@@ -110,13 +110,13 @@ def test_what_was_measured_counts_where_a_network_sees_nothing() -> None:
 
 
 def test_a_network_has_its_own_threshold() -> None:
-    assert not checked(box((20, 20, 20)), model(0.5, figures={"threshold": 0.7})).printable
-    assert checked(box((20, 20, 20)), model(0.5)).printable
+    assert "doubts" in checked(box((20, 20, 20)), model(0.5, figures={"threshold": 0.7})).headline
+    assert "doubts" not in checked(box((20, 20, 20)), model(0.5)).headline
 
 
 def test_a_network_without_places_says_how_likely_alone() -> None:
     verdict = checked(box((20, 20, 20)), PrintabilityModel(Plain(), ABOUT))
-    assert not verdict.printable
+    assert "doubts" in verdict.headline
     assert verdict.network_where_mm is None
 
 

@@ -30,6 +30,7 @@ def main() -> None:
         frame_parameters=sum(each.numel() for each in model.frame.parameters()),
         temporal_parameters=sum(each.numel() for each in model.temporal.parameters()),
         min_beats=about.min_beats, within_beats=about.within_beats, threshold=about.threshold,
+        beyond=about.beyond or 0.0,
         temperature=about.temperatures[0], bias=about.biases[0] if about.biases else 0.0,
         measured="\n".join(measured(json.loads(file.read_text()))),
     )  # fmt: skip

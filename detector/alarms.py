@@ -17,6 +17,7 @@ from detector import episodes
 from detector.anomaly import Anomaly, Kind, Reason
 from detector.episodes import POLICIES, Episode, KindPolicy, Phase
 from detector.model.kinds import KINDS
+from detector.senses import CAMERA
 from detector.verdict import Evidence, Limits, Probabilities, Verdict, weigh
 from features.beats import BEAT_WINDOWS
 from ingest.records import NS_PER_S
@@ -40,6 +41,7 @@ class BeatSeries(NamedTuple):
     beats: npt.NDArray[np.int64]  # [n] index
     probabilities: Probabilities  # [n, classes]
     onset_s: npt.NDArray[np.floating[Any]]  # [n]
+    peaks: npt.NDArray[np.floating[Any]] | None = None  # [n] of their failure maps, NaN without a picture
 
 
 def strongest(reasons: Iterable[Reason]) -> dict[Kind, Reason]:
@@ -143,12 +145,14 @@ def _weighed(
     running, place, first = where
     taken: Collection[Kind] = open_kinds(running, place.job)
     beat = int(series.beats[row])
-    evidence, verdict = weigh(evidence, beat, series.probabilities[row], limits, taken)
+    peak = None if series.peaks is None or np.isnan(series.peaks[row]) else float(series.peaks[row])
+    evidence, verdict = weigh(evidence, beat, series.probabilities[row], limits, taken, peak)
     if verdict is None:
         return evidence, None
     beat_ns = BEAT_WINDOWS * place.span_ns
     began_ns = since_ns(float(series.onset_s[row]), (beat + 1) * beat_ns, beat_ns, first * beat_ns)
-    return evidence, Reason(verdict.kind, verdict.probability, began_ns, "", weighed=verdict.enough)
+    channels = {CAMERA: 1.0} if verdict.beyond else {}
+    return evidence, Reason(verdict.kind, verdict.probability, began_ns, "", channels, weighed=verdict.enough)
 
 
 __all__ = [

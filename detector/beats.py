@@ -7,19 +7,21 @@ detector which starts anew gives the network the very same numbers as one that n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from detector.anomaly import Kind
+from detector.beyond import Looks
 from detector.model.failure_map import levels, logits_of
 from detector.model.past import Past
 from detector.verdict import Evidence
 from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
 from features.channels import sensor_token
-from features.flow import FlowState, advance, flow, reading
+from features.flow import FlowState, flow
 from features.sequence import History
 from ingest.records import FrameRef, Mark, Record, Window
 
@@ -53,17 +55,9 @@ class WatchState(Struct, frozen=True, kw_only=True):
 
     model: str
     first_beat: int  # since when this print is watched: what lies before is no past of it
-    flow: FlowState = FlowState()
     past: Past = Past()  # of its pictures
     evidence: Evidence = Evidence()
     because: Because | None = None
-
-
-class Draft(NamedTuple):
-    """A beat's token, its picture yet to be looked at, and the print's heat balance after it."""
-
-    token: Token
-    flow: FlowState
 
 
 def drafts(window: Window) -> bool:
@@ -71,17 +65,16 @@ def drafts(window: Window) -> bool:
     return closes_beat(window) and not window.marks & Mark.IDLE
 
 
-def draft(history: History, model: str, clear_ns: int, before: FlowState) -> Draft:
-    """What is known of the beat that the newest window closes (``drafts``).
+def draft(history: History, model: str, clear_ns: int, balance: FlowState) -> Token:
+    """What is known of the beat that the newest window closes (``drafts``), its picture yet to be looked at.
 
     ``clear_ns`` is when the newest picture was taken that bears no mark: a beat whose last picture is another
-    one has none. ``before`` is the print's heat balance before the beat.
+    one has none. ``balance`` is the print's heat balance after the beat.
     """
     window = history.newest
     frame = frame_of_beat(each for each in history.windows if each.job == window.job)
-    after = advance(before, reading(history, BEAT_WINDOWS), BEAT_WINDOWS)
-    sensed = sensor_token(history, flow(after), BEAT_WINDOWS)
-    token = Token(
+    sensed = sensor_token(history, flow(balance), BEAT_WINDOWS)
+    return Token(
         printer=window.printer,
         job=window.job,
         model=model,
@@ -92,7 +85,11 @@ def draft(history: History, model: str, clear_ns: int, before: FlowState) -> Dra
         known=sensed.known.tobytes(),
         heard=sensed.heard,
     )
-    return Draft(token, after)
+
+
+def seen_anew(state: WatchState) -> WatchState:
+    """The same where the camera shows another scene from now on: its pictures have no past."""
+    return replace(state, evidence=replace(state.evidence, looks=Looks()))
 
 
 def belongs(token: Token, state: WatchState | None, job: str) -> bool:

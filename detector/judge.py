@@ -14,7 +14,7 @@ from typing import NamedTuple
 from detector import episodes, novelty, rules
 from detector.alarms import Place, follow, strongest
 from detector.anomaly import Anomaly, Kind, Reason, Scores
-from detector.beats import Token, WatchState
+from detector.beats import Token, WatchState, seen_anew
 from detector.episodes import Episode, KindPolicy
 from detector.frames import FRAME_LOST, Picture
 from detector.novelty import Novelty, NoveltyState
@@ -49,7 +49,12 @@ class Sensed(NamedTuple):
     seen: Novelty
     reasons: list[Reason]
     clear_ns: int  # when the newest picture of a running print was taken that bears no mark
-    heat: rules.Balance
+    heat: rules.HotendPast
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the camera shows another scene from now on."""
+        return self.camera is not None and self.camera.moved_for_good
 
     @property
     def idle(self) -> bool:
@@ -110,7 +115,9 @@ class Judge:
     def _watched_on(self, state: PrinterState, sensed: Sensed) -> WatchState | None:
         """Where the network stands within a beat; another print, none, or another model ends it."""
         same = (state.job, state.model) == (sensed.window.job, self.model)
-        return state.watch if same and not sensed.idle else None
+        if state.watch is None or not same or sensed.idle:
+            return None
+        return seen_anew(state.watch) if sensed.elsewhere else state.watch
 
     def _state(self, sensed: Sensed, running: dict[Kind, Episode], watch: WatchState | None) -> PrinterState:
         window = sensed.window

@@ -17,7 +17,7 @@ from detector.beats import Token, WatchState, belongs
 from detector.episodes import Episode
 from detector.finished import Finish
 from detector.novelty import NoveltyState
-from detector.rules.balance import Balance
+from detector.rules import HotendPast
 from features.quality import QualityState
 from features.sequence import History
 from ingest.records import Record, Window
@@ -46,7 +46,7 @@ class PrinterState(Record, frozen=True, kw_only=True):
     view: str = ""  # name of the view that pictures were read by: those of two cannot be compared
     clear_ns: int = 0  # when the newest picture was taken that bears no mark
     watch: WatchState | None = None  # the network at the print that runs; None where none runs, or no network
-    heat: Balance | None = None  # what the hot end took in this print
+    heat: HotendPast | None = None  # what the hot end took in this print
     finish: Finish | None = None  # the print as far as its inspection needs it; None where nothing inspects
 
 

@@ -3,6 +3,8 @@
 The alarm score of a beat is what all kinds that are switched on have of its probability: whether anything
 fails comes first, which kind it is second. Single beats err, so an alarm takes ``min_beats`` of the last
 ``within_beats``; this is gathered here and not in the episodes, which count windows, and rules' ones at that.
+Beside the network stands what pictures show beyond the print's own past (``detector.beyond``): that has
+gathered for a minute already.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from detector.anomaly import Kind
-from detector.model.kinds import KINDS
+from detector.beyond import Looks, beyond, follow
+from detector.model.kinds import KINDS, VISUAL
 from detector.policies import PHYSICAL, SEEN
 
 Probabilities: TypeAlias = npt.NDArray[np.float64]
@@ -28,18 +31,22 @@ UNSURE = 0.9 * OPEN_AT
 SUREST = min(SEEN.certain_at, PHYSICAL.certain_at) - 0.01
 """The most that is said at all: the network is never certain in the policies' sense, so a flicker stays one
 alert whatever it says."""
+PICTURES = 3
+"""The newest ones that are shown with an alarm that rests on a minute of them."""
 RIVAL_FROM, GONE_BELOW = 0.8, 0.1
 """While a kind is open, failures are called by its name, until another one has the first and it less than the
 second: one failure, one alarm."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """When beats make an alarm. ``kinds`` are those that are switched on."""
+    """When beats make an alarm. ``kinds`` are those that are switched on; ``beyond`` is what pictures must
+    show beyond the print's own past, None where they are not asked."""
 
     threshold: float
     thresholds: Mapping[str, float] = {}  # of kinds for which it is another
     min_beats: int
     within_beats: int
+    beyond: float | None = None
     kinds: tuple[Kind, ...] = KINDS
 
     def of(self, kind: Kind) -> float:
@@ -56,9 +63,10 @@ class Weighed(NamedTuple):
 
 
 class Evidence(Struct, frozen=True):
-    """The last ``within_beats`` beats of a print, oldest first: all that must be remembered of them."""
+    """All that must be remembered of a print: its last ``within_beats`` beats, oldest first, its pictures."""
 
     beats: tuple[Weighed, ...] = ()
+    looks: Looks = Looks()
 
 
 class Verdict(NamedTuple):
@@ -70,6 +78,7 @@ class Verdict(NamedTuple):
     probability: float  # the alarm score on the policies' scale; below OPEN_AT where it is not ``enough``
     enough: bool  # so many beats were at the threshold that an alarm may open
     beats: tuple[int, ...]  # those that were, oldest first
+    beyond: bool = False  # it rests on what pictures show beyond the print's own past
 
 
 def calibrated(
@@ -120,11 +129,13 @@ def weigh(
     probabilities: Probabilities,
     limits: Limits,
     open_kinds: Collection[Kind] = (),
+    peak: float | None = None,
 ) -> tuple[Evidence, Verdict | None]:
     """Fold one beat (its index, ascending) into the evidence, and say what follows from it.
 
-    ``open_kinds`` have an open alarm: a kind beside them needs ``min_beats`` beats of its own. The verdict is
-    None where no kind is switched on.
+    ``open_kinds`` have an open alarm: a kind beside them needs ``min_beats`` beats of its own. ``peak`` is of
+    the beat's failure map (``detector.beyond``), None without a picture. The verdict is None where no kind is
+    switched on.
     """
     shares = by_kind(probabilities, limits.kinds)
     if not shares:
@@ -137,4 +148,32 @@ def weigh(
     counted = tuple(each.beat for each in beats if each.firm and (each.kind == kind or not beside))
     enough = firm and len(counted) >= limits.min_beats
     probability = min(alarm_scale(score, limits.of(kind)), SUREST if enough else UNSURE)
-    return Evidence(beats), Verdict(kind, score, shares[kind], probability, enough, counted)
+    looks = follow(evidence.looks, beat, peak)
+    verdict = Verdict(kind, score, shares[kind], probability, enough, counted)
+    return Evidence(beats, looks), _surer(verdict, _shown(looks, shares, verdict, limits, open_kinds))
+
+
+def _shown(
+    looks: Looks,
+    shares: Mapping[Kind, float],
+    verdict: Verdict,
+    limits: Limits,
+    open_kinds: Collection[Kind],
+) -> Verdict | None:
+    """What pictures say beyond the print's own past; a failure that is open already keeps its name."""
+    seen = {kind: share for kind, share in shares.items() if kind in VISUAL}
+    height = beyond(looks)
+    if limits.beyond is None or height is None or not seen:
+        return None
+    kind = verdict.kind if open_kinds else max(seen, key=lambda kind: seen[kind])
+    enough = height >= limits.beyond
+    reached = OPEN_AT * max(height, 0.0) / limits.beyond
+    probability = min(reached, SUREST if enough else UNSURE)
+    beats = tuple(each.beat for each in looks.newest[-PICTURES:])
+    return Verdict(kind, verdict.score, shares[kind], probability, enough, beats, beyond=True)
+
+
+def _surer(verdict: Verdict, shown: Verdict | None) -> Verdict:
+    if shown is None:
+        return verdict
+    return max(verdict, shown, key=lambda one: (one.enough, one.probability))  # the first of equals

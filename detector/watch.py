@@ -23,8 +23,10 @@ from detector.beats import (
     draft,
     drafts,
     frames_of,
+    seen_anew,
     unpacked_map,
 )
+from detector.beyond import peak_of
 from detector.explain import Scores, explain
 from detector.frames import FrameLoader, Wanted
 from detector.judge import BeatSaid, Sensed
@@ -33,6 +35,7 @@ from detector.model.kinds import KINDS, VISUAL
 from detector.model.past import beside_past
 from detector.model.temporal import Tokens
 from detector.network import Asked, Said, Shown, Watcher
+from detector.senses import CAMERA
 from detector.state import PrinterMemory
 from detector.verdict import Limits, Verdict, by_kind, weigh
 from features.beats import BEAT_WINDOWS, beat_of
@@ -52,6 +55,8 @@ WORDS: Mapping[Kind, str] = {
     Kind.STALL: "the print does not go on as it should",
 }
 """What each kind looks like to a person."""
+BEYOND = "the pictures of the last minute show more of a failure than this print's did before"
+"""What an alarm rests on that no network over time has told."""
 
 
 class Closing(NamedTuple):
@@ -75,6 +80,7 @@ class Watch:
             thresholds=about.thresholds,
             min_beats=about.min_beats,
             within_beats=about.within_beats,
+            beyond=about.beyond,
             kinds=tuple(kind for kind in KINDS if kind in kinds),
         )
         self.model = about.sha256
@@ -86,8 +92,8 @@ class Watch:
         if not drafts(sensed.window):
             return None
         before = _before(memory, self.model, sensed.window)
-        token, flow = draft(memory.history, self.model, sensed.clear_ns, before.flow)
-        return Closing(memory, sensed, replace(before, flow=flow), token)
+        token = draft(memory.history, self.model, sensed.clear_ns, sensed.heat.flow)
+        return Closing(memory, sensed, seen_anew(before) if sensed.elsewhere else before, token)
 
     def judge(self, frames: redis.Redis, closing: Sequence[Closing]) -> list[BeatSaid]:
         """Judge the beats of different printers side by side; what is said of each, in order."""
@@ -124,17 +130,21 @@ class Watch:
         place = Place(token.printer, token.job, one.sensed.window.index, one.sensed.window.span_ns)
         state = one.before
         taken = open_kinds(running, token.job)
-        evidence, verdict = weigh(state.evidence, token.beat, said.probabilities, self._limits, taken)
+        peak = None if token.where is None else peak_of(np.frombuffer(token.where, np.uint8))
+        evidence, verdict = weigh(state.evidence, token.beat, said.probabilities, self._limits, taken, peak)
         tokens = (*asked.past, token)
         if verdict is not None and opens(verdict, running, place):
-            state = replace(state, because=self._because(verdict.kind, tokens))
+            state = replace(state, because=self._because(verdict, tokens))
         state = replace(state, evidence=evidence)
         beat_ns = BEAT_WINDOWS * place.span_ns
         began_ns = since_ns(said.onset_s, token.end_ns, beat_ns, state.first_beat * beat_ns)
         reason = None if verdict is None else reason_of(verdict, state.because, tokens, began_ns)
         return BeatSaid(tokens, by_kind(said.probabilities), reason, state)
 
-    def _because(self, kind: Kind, tokens: Sequence[Token]) -> Because:
+    def _because(self, verdict: Verdict, tokens: Sequence[Token]) -> Because:
+        kind = verdict.kind
+        if verdict.beyond:
+            return Because(kind=kind, text=BEYOND, channels={CAMERA: 1.0})
         explained = explain(tokens, self._scores)
         return Because(kind=kind, text=explained.text, channels=explained.channels)
 

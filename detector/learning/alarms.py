@@ -27,8 +27,9 @@ S_PER_H = 3600.0
 class Watched(NamedTuple):
     """A print as its alarms need it: beats int64 [n] that are judged; what rules told; what the network said.
 
-    ``probabilities`` float64 [n, classes] and ``onset_s`` float32 [n] are None where no network judges. Beats
-    while no print ran are left out: nobody asks the network then.
+    ``probabilities`` float64 [n, classes] and ``onset_s`` float32 [n] are None where no network judges,
+    ``peaks`` float64 [n] (``seen.peaks_of``) where pictures are not asked by themselves. Beats while no print
+    ran are left out: nobody asks the network then.
     """
 
     facts: PrintFacts
@@ -36,6 +37,7 @@ class Watched(NamedTuple):
     rules: Sequence[Told]
     probabilities: Probabilities | None = None
     onset_s: npt.NDArray[np.float32] | None = None
+    peaks: npt.NDArray[np.float64] | None = None
 
 
 def outcome(
@@ -89,7 +91,7 @@ def _series(print_: Watched) -> BeatSeries:
     if print_.probabilities is None or print_.onset_s is None:
         none = np.zeros(0)
         return BeatSeries(none.astype(np.int64), none.reshape(0, 1 + len(KINDS)), none)
-    return BeatSeries(print_.beats, print_.probabilities, print_.onset_s)
+    return BeatSeries(print_.beats, print_.probabilities, print_.onset_s, print_.peaks)
 
 
 def _by_window(told: Sequence[Told]) -> dict[int, list[Reason]]:

@@ -17,7 +17,7 @@ from detector.learning.image_figures import image_figures
 from detector.learning.image_parts import learn_and_held_out
 from detector.learning.methods import of_model
 from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
-from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing
+from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing, peaks_of
 from detector.model.failure_map import logits_of
 from detector.model.past import sights
 from detector.model.temporal import Judged, Tokens
@@ -77,7 +77,9 @@ def _one_series(
     model: WatchModel, images: Sequence[RealImage], seen: SeenFrames, rows: Sequence[int]
 ) -> dict[str, Any]:
     ordered = sorted(rows, key=lambda at: images[at].frame or 0)
-    alarms = _alarms(model, sights(seen.embeddings[ordered], np.ones(len(ordered), np.bool_)))
+    every = np.ones(len(ordered), np.bool_)
+    own = SeenFrames(seen.embeddings[ordered], seen.where[ordered], seen.failing[ordered])
+    alarms = _alarms(model, sights(own.embeddings, every), peaks_of(own, every))
     onset = next((number for number, at in enumerate(ordered, 1) if images[at].failing), None)
     return {
         "frames": len(ordered),
@@ -88,12 +90,14 @@ def _one_series(
     }
 
 
-def _alarms(model: WatchModel, embeddings: npt.NDArray[np.float16]) -> list[int]:
+def _alarms(
+    model: WatchModel, embeddings: npt.NDArray[np.float16], peaks: npt.NDArray[np.float64]
+) -> list[int]:
     """At which frames an alarm opens, from 1 on."""
     calibration, limits = of_model(model)
     judged = _judged(model, embeddings)
     probabilities = calibration.probabilities(judged.logits[0].numpy())
-    series = BeatSeries(np.arange(len(embeddings)), probabilities, judged.onset_s()[0].numpy())
+    series = BeatSeries(np.arange(len(embeddings)), probabilities, judged.onset_s()[0].numpy(), peaks)
     beat_ns = BEAT_WINDOWS * NS_PER_S
     said = alarms_of(series, limits)
     return [one.detected_ns // beat_ns for one in said if one.state is State.OPENED]

@@ -21,7 +21,7 @@ from detector.learning.calibrate import (
     fit_calibration,
     judged,
 )
-from detector.learning.seen import read_seen
+from detector.learning.seen import peaks_of, read_seen
 from detector.learning.sequences import Filed
 from detector.learning.shards import PrintFacts, Told, read_shard
 from detector.model.watch_model import WatchModel
@@ -53,6 +53,11 @@ class Sense(NamedTuple):
     alone: bool = False
     rules: bool = True
 
+    @property
+    def by_itself(self) -> bool:
+        """Whether pictures are asked what they show beyond the print's past."""
+        return not (self.blind or self.alone)
+
 
 WHOLE = Sense()
 VARIANTS: Mapping[str, Sense] = {
@@ -80,7 +85,7 @@ class Outline(NamedTuple):
     """A print of n beats without its pictures, so that a whole set fits into memory.
 
     ``beats`` int64 [n], ``idle`` bool [n]: no print ran; ``rules``: what they told; ``frames``: the frame
-    network's scores of the beats with a frame.
+    network's scores of the beats with a frame; ``peaks`` float64 [n] of their failure maps, NaN without one.
     """
 
     facts: PrintFacts
@@ -88,6 +93,7 @@ class Outline(NamedTuple):
     idle: npt.NDArray[np.bool_]
     rules: Sequence[Told]
     frames: Series
+    peaks: npt.NDArray[np.float64]
 
 
 class PrintSet:
@@ -121,6 +127,7 @@ class PrintSet:
                 Watched(
                     one.facts, each.beats, one.rules if sense.rules else (),
                     calibration.probabilities(each.logits), each.onset_s,
+                    _peaks(one, each.beats) if sense.by_itself else None,
                 ),
                 limits, policies,
             )
@@ -143,7 +150,13 @@ def outline(filed: Filed) -> Outline:
     shard, seen = read_shard(filed.shard, pictures=False), read_seen(filed.seen)
     scores = np.exp(-np.logaddexp(0.0, -seen.failing[shard.clear].astype(np.float64)))
     frames = Series(shard.at_s()[shard.clear], scores)
-    return Outline(shard.facts, shard.beats, shard.sensors[:, IDLE] > SET, shard.told, frames)
+    idle = shard.sensors[:, IDLE] > SET
+    return Outline(shard.facts, shard.beats, idle, shard.told, frames, peaks_of(seen, shard.clear))
+
+
+def _peaks(one: Outline, beats: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The peaks of these beats of a print."""
+    return one.peaks[np.searchsorted(one.beats, beats)]
 
 
 def _running(known: JudgedPrint, one: Outline) -> JudgedPrint:
@@ -163,13 +176,16 @@ def natural_shares() -> dict[str, float]:
     return {kind: share / total for kind, share in shares.items()}
 
 
-def limits_of(rule: AlarmRule, thresholds: Mapping[str, float] | None = None) -> Limits:
+def limits_of(
+    rule: AlarmRule, thresholds: Mapping[str, float] | None = None, beyond: float | None = None
+) -> Limits:
     """A rule as the verdict takes it."""
     return Limits(
         threshold=rule.threshold,
         thresholds=dict(thresholds or {}),
         min_beats=rule.least,
         within_beats=rule.within,
+        beyond=beyond,
     )
 
 
@@ -184,7 +200,7 @@ def of_model(model: WatchModel) -> tuple[Calibration, Limits]:
         )
     bias = about.biases[0] if about.biases else 0.0
     rule = AlarmRule(about.threshold, about.min_beats, about.within_beats)
-    return Calibration(about.temperatures[0], bias), limits_of(rule, about.thresholds)
+    return Calibration(about.temperatures[0], bias), limits_of(rule, about.thresholds, about.beyond)
 
 
 def ours(prints: PrintSet, sense: Sense = WHOLE) -> Outcomes:
@@ -194,14 +210,15 @@ def ours(prints: PrintSet, sense: Sense = WHOLE) -> Outcomes:
 
 def variants(prints: PrintSet, chosen_on: PrintSet) -> dict[str, Outcomes]:
     """What each variant told of the prints, with a threshold that is chosen on others."""
-    return {name: prints.told(sense, *chosen(chosen_on, sense)) for name, sense in VARIANTS.items()}
+    shown = prints.model.about.beyond
+    return {name: prints.told(sense, *chosen(chosen_on, sense, shown)) for name, sense in VARIANTS.items()}
 
 
-def chosen(prints: PrintSet, sense: Sense) -> tuple[Calibration, Limits]:
-    """Calibration and limits of a variant, on held-out prints."""
+def chosen(prints: PrintSet, sense: Sense, beyond: float | None = None) -> tuple[Calibration, Limits]:
+    """Calibration and limits of a variant, on held-out prints; ``beyond`` is that of the weights."""
     known = [one for one in prints.judged(sense) if len(one.beats)]
     calibration = fit_calibration(known)
-    return calibration, limits_of(choose_rule(known, calibration))
+    return calibration, limits_of(choose_rule(known, calibration), beyond=beyond)
 
 
 def unlearned(prints: PrintSet) -> dict[str, Outcomes]:

@@ -18,7 +18,7 @@ from detector.anomaly import Anomaly, Kind, State
 from detector.learning.alarms import Watched, anomalies
 from detector.learning.methods import of_model
 from detector.learning.preprocess import shard_of
-from detector.learning.seen import FrameJudge, judge_print
+from detector.learning.seen import FrameJudge, judge_print, peaks_of
 from detector.learning.sequences import batch_of, sequence_of
 from detector.learning.shards import SUFFIX, Shard, read_shard
 from detector.model.engine import EngineName, compiled
@@ -105,12 +105,14 @@ def print_of(path: Path) -> Shard:
 def judged_print(model: WatchModel, judge: FrameJudge, shard: Shard) -> PrintSaid:
     """What would have been told of a print; ``judge`` is of the model's frame network."""
     calibration, limits = of_model(model)
-    sequence = sequence_of(shard, judge_print(judge, shard))
+    seen = judge_print(judge, shard)
+    sequence = sequence_of(shard, seen)
     with torch.inference_mode():
         said: Judged = model.temporal.eval()(batch_of([sequence]).tokens)
     at = torch.from_numpy(sequence.beats - sequence.beats[0])
     probabilities = calibration.probabilities(said.logits[0, at].numpy())
-    watched = Watched(shard.facts, shard.beats, shard.told, probabilities, said.onset_s()[0, at].numpy())
+    onset_s, peaks = said.onset_s()[0, at].numpy(), peaks_of(seen, shard.clear)
+    watched = Watched(shard.facts, shard.beats, shard.told, probabilities, onset_s, peaks)
     told = anomalies(watched, limits, states=(State.OPENED, State.CLOSED))
     return PrintSaid(
         name=shard.facts.name,

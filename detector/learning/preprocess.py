@@ -24,7 +24,6 @@ from detector.state import HORIZON
 from features import quality
 from features.beats import frame_of_beat
 from features.channels import SENSOR_DIM
-from features.flow import FlowState
 from features.frame import decode_frame
 from features.quality import Quality, QualityState
 from features.sequence import History
@@ -98,11 +97,9 @@ def shard_of(recording: Path) -> Shard:
     history, camera, beats, told = History(HORIZON), None, list[Beat](), list[Told]()
     marked: dict[int, Quality] = {}  # by the frame's time, in this beat
     jpegs: dict[int, bytes] = {}
-    balance, job, heat = FlowState(), "", None
+    heat: rules.HotendPast | None = None
     for window, frame in windows:
         history.push(window)
-        if window.job != job:
-            balance, job = FlowState(), window.job
         if frame is not None:
             camera, marks = look_at(
                 camera, frame.jpeg, frame.captured_ns, idle=bool(window.marks & Mark.IDLE)
@@ -115,7 +112,7 @@ def shard_of(recording: Path) -> Shard:
             if reason.kind not in BLIND
         ]
         if drafts(window):
-            token, balance = draft(history, "", 0, balance)
+            token = draft(history, "", 0, heat.flow)
             shown = frame_of_beat(history.windows)
             clear = shown is not None and marked.get(shown.captured_ns) == Quality.NONE
             jpeg = jpegs[shown.captured_ns] if shown is not None and clear else b""

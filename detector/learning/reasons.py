@@ -27,7 +27,7 @@ def explained(prints: PrintSet, outcomes: Sequence[PrintOutcome]) -> list[PrintO
 
 
 def _explained(model: WatchModel, filed: Filed, one: PrintOutcome) -> PrintOutcome:
-    if one.found is None or one.found.by_rule:
+    if one.found is None or one.found.by_rule or one.found.rests_on:
         return one
     found = replace(one.found, rests_on=rests_on(model, tokens_before(model, filed, one.found)))
     return replace(one, told=tuple(found if each is one.found else each for each in one.told))

@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 from torch import nn
 
+from detector.beyond import peak_of
 from detector.files import replacing
 from detector.learning.shards import Shard, read_shard
 from detector.model.engine import Engine, EngineName, compiled
@@ -116,6 +117,12 @@ def see(
         found.append(path)
         done(path)
     return found
+
+
+def peaks_of(seen: SeenFrames, clear: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """The peaks of a print's failure maps [n], NaN for beats without a picture, those not ``clear`` [n]."""
+    peaks = [peak_of(each) if there else np.nan for each, there in zip(seen.where, clear, strict=True)]
+    return np.array(peaks, np.float64)
 
 
 def write_seen(path: Path, seen: SeenFrames) -> None:

@@ -29,6 +29,8 @@ from torch import nn
 from detector.learning.beat_learner import BeatLearner
 from detector.learning.calibrate import AlarmRule, Calibration, choose_rule, fit_calibration, judged
 from detector.learning.frame_learner import FrameLearner
+from detector.learning.methods import outline
+from detector.learning.own_past import choose_beyond
 from detector.learning.paired import PairedPrints
 from detector.learning.real_lessons import RealLessons, real_lessons
 from detector.learning.seen import FrameJudge, see, version_of
@@ -120,7 +122,8 @@ def train(asked: DetectorTraining, stop: threading.Event) -> TrainedDetector | N
     known = judged(temporal, to_choose)
     calibration = fit_calibration(known)
     rule = choose_rule(known, calibration)
-    model = finished(asked, network, temporal, calibration, rule, figures)
+    shown_from = choose_beyond([outline(each) for each in to_choose])
+    model = finished(asked, network, temporal, calibration, rule, figures, shown_from)
     save_watch_model(asked.out / "watch.safetensors", model)
     return TrainedDetector(
         out=str(asked.out), prints=len(prints), held_out=len(held_out), frames=frame_figures,
@@ -205,6 +208,7 @@ def finished(
     calibration: Calibration,
     rule: AlarmRule,
     figures: dict[str, float],
+    beyond: float | None,
 ) -> WatchModel:
     """Both networks with all that the detector needs to know of them."""
     simulators = {facts_of(path).simulator for path in shards_in(asked.prints)}
@@ -218,6 +222,7 @@ def finished(
         threshold=rule.threshold,
         min_beats=rule.least,
         within_beats=rule.within,
+        beyond=beyond,
         simulator=" ".join(sorted(simulators)),
         figures=figures,
         data=("simulated prints", *real),

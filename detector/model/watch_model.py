@@ -39,7 +39,8 @@ class WatchAbout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``kinds``, ``sensors``, ``side`` (pixels), ``beat_windows`` and ``grid`` are what it was trained on: they
     must be what this version feeds it. A beat's probabilities are softmax(logits / ``temperatures`` +
     ``biases``), a number per class (none for no biases). ``threshold`` is of the alarm score, ``thresholds``
-    of kinds for which it is another; an alarm takes ``min_beats`` of ``within_beats`` at or above it.
+    of kinds for which it is another; an alarm takes ``min_beats`` of ``within_beats`` at or above it. From
+    ``beyond`` on, pictures alone make an alarm (``detector.beyond``); None where they do not.
     """
 
     version: str  # goes into Scores.model
@@ -56,6 +57,7 @@ class WatchAbout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     thresholds: dict[str, float] = {}
     min_beats: int
     within_beats: int
+    beyond: float | None = None
     simulator: str = ""
     figures: dict[str, float] = {}
     data: tuple[str, ...] = ()
@@ -74,6 +76,8 @@ class WatchAbout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         limits = (self.threshold, *self.thresholds.values())
         if any(not 0 < limit < 1 for limit in limits) or not set(self.thresholds) <= set(self.kinds):
             raise ValueError(f"found thresholds {limits}, expected them between 0 and 1, of known kinds")
+        if self.beyond is not None and not self.beyond > 0:
+            raise ValueError(f"found beyond {self.beyond}, expected it above 0, or none")
         if not 1 <= self.min_beats <= self.within_beats:
             raise ValueError(
                 f"found {self.min_beats} of {self.within_beats} beats, expected 1 or more of as many"

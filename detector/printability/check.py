@@ -36,9 +36,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ``printable``: nothing that was measured fails; with ``needs_support`` it prints on support.
     ``probability`` is the network's word that it is printable, from ``threshold`` on: a second opinion, which
     knows no millimetres and overrules no measure. Both are None where no network was asked.
-    ``network_where_mm`` is what speaks most against the part to the network: None where nothing does, or where
-    the network cannot say. Points are in the file's coordinates, in mm. ``findings`` come gravest first,
-    ``orientations`` best first. ``seconds`` is by step.
+    ``network_where_mm`` is what speaks most against the part to the network: None where nothing does, or
+    where the network cannot say. Points are in the file's coordinates, in mm. ``findings`` come gravest
+    first, ``orientations`` best first. ``seconds`` is by step.
     """
 
     file: str

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from functools import partial
 
 from detector.anomaly import Reason
-from detector.rules import balance, contacts, firmware, lines, pictures, sensors, standing, thermal
+from detector.rules import balance, contacts, filament, firmware, lines, pictures, sensors, standing, thermal
 from detector.rules.balance import Balance
+from detector.rules.filament import Filament
 from detector.rules.heaters import BED, HEATERS, HOTEND
+from features.flow import FlowState
 from features.sequence import History
+from ingest.records import Record
 
 Rule = Callable[[History], Reason | None]
 
@@ -43,20 +46,35 @@ RULES: tuple[Rule, ...] = (
 """All rules; where two are equally sure of one kind, the one that stands first is named first."""
 
 
+class HotendPast(Record, frozen=True, kw_only=True):
+    """What the hot end took in this print: what is to be remembered of it from window to window."""
+
+    balance: Balance | None = None
+    filament: Filament | None = None
+
+    @property
+    def flow(self) -> FlowState:
+        """The print's heat balance as the filament takes part in it."""
+        return FlowState() if self.filament is None else self.filament.flow
+
+
 def judge(history: History) -> list[Reason]:
     """All reasons that the newest window gives, the most probable first (so the strongest of each kind)."""
     reasons = [reason for rule in RULES if (reason := rule(history)) is not None]
     return sorted(reasons, key=lambda reason: -reason.probability)
 
 
-def judge_on(past: Balance | None, history: History) -> tuple[Balance, list[Reason]]:
+def judge_on(past: HotendPast | None, history: History) -> tuple[HotendPast, list[Reason]]:
     """``judge``, and what takes longer than the history to show; what is to be remembered of the print.
 
     ``past`` is what the window before gave, None for a printer that is new. Called once for each window.
     """
-    past, slow = balance.advance(past, history)
-    reasons = [*judge(history), *([] if slow is None else [slow])]
-    return past, sorted(reasons, key=lambda reason: -reason.probability)
+    past = past or HotendPast()
+    heat, weak = balance.advance(past.balance, history)
+    fed, lacking = filament.advance(past.filament, history)
+    slow = [reason for reason in (weak, lacking) if reason is not None]
+    reasons = [*judge(history), *slow]
+    return HotendPast(balance=heat, filament=fed), sorted(reasons, key=lambda reason: -reason.probability)
 
 
-__all__ = ["HISTORY_S", "RULES", "Balance", "Rule", "judge", "judge_on"]
+__all__ = ["HISTORY_S", "RULES", "HotendPast", "Rule", "judge", "judge_on"]

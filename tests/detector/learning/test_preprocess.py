@@ -24,7 +24,6 @@ from detector.learning.preprocess import (
 from detector.learning.shards import BEAT_S, UNKNOWN, Shard, read_shard
 from detector.model.kinds import FINE, KINDS
 from features.beats import beat_of
-from features.flow import FlowState
 from features.frame import decode_frame
 from features.sequence import History
 from ingest.errors import UsageError
@@ -72,12 +71,13 @@ def test_tokens_and_pictures_are_those_that_the_detector_sees(
 ) -> None:
     """Of a beat in the middle, by its windows themselves."""
     shard = shards["train-5-00000"]
-    history, balance, row = History(120), FlowState(), len(shard.beats) // 2
+    history, past, row = History(120), None, len(shard.beats) // 2
     for window, _ in captured(recordings / "train-5-00000.mcap"):
         history.push(window)
+        past, _ = rules.judge_on(past, history)
         if not drafts(window):
             continue
-        token, balance = draft(history, "any", 0, balance)
+        token = draft(history, "any", 0, past.flow)
         if beat_of(window) == shard.beats[row]:
             break
     assert shard.sensors[row].tobytes() == token.sensors

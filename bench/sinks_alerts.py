@@ -34,6 +34,7 @@ from ingest.records import FrameRef, encode
 from ingest.stage import StoreSource
 from ingest.store import Stores
 from ingest.stream import DATA, ensure_groups, frame_key, key, shard_of
+from sinks.__main__ import spare_collector
 from sinks.alerts import AlertWorker
 from sinks.channels import CHANNELS, Channel
 from sinks.channels.console import ConsoleChannel
@@ -119,9 +120,10 @@ def at_work(source: StoreSource, channels: list[Channel], group_from: int) -> It
     rules = Rules(group_from=group_from)
     pictures = Pictures()
     workers = [
-        AlertWorker(source, SHARDS, rules, channels),
+        AlertWorker(source, SHARDS, rules, channels, pictures),
         *(Courier(source, one, pictures) for one in channels),
     ]
+    spare_collector()
     threads = [threading.Thread(target=worker.run, args=(stop,)) for worker in workers]
     for thread in threads:
         thread.start()

@@ -7,7 +7,9 @@ batch comes again and the state knows it already.
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -37,9 +39,9 @@ from ingest.stream import (
 )
 from sinks.answers import record
 from sinks.channels import Channel
-from sinks.message import Answer
+from sinks.message import Answer, Message
 from sinks.outbox import forget_others, post, wants
-from sinks.pictures import KEPT_S, frames_of
+from sinks.pictures import KEPT_S, Pictures, frames_of
 from sinks.policy import Out, Policy, Rules
 
 log = logging.getLogger("nozzlewatch.sinks")
@@ -49,7 +51,9 @@ READ = 100
 TURN_MS = 250
 """How long is waited for news: what is due by time alone is late by no more than this."""
 LOOK_EVERY_S = 1.0
-"""How often the parts of the watch are looked at, and streams are trimmed."""
+"""How often the parts of the watch are looked at."""
+TRIM_EVERY_S = 5.0
+"""How often a stream is trimmed, a few of them each turn: all at once take longer than 50 alerts."""
 
 RECORDS: dict[str, type[Record]] = {
     "anomalies": Anomaly,
@@ -68,12 +72,13 @@ class AlertWorker:
         shards: int,
         rules: Rules,
         channels: Sequence[Channel],
+        pictures: Pictures | None = None,
         *,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """``clock`` gives ns UTC."""
+        """``pictures`` are those that the channels' couriers ask for; ``clock`` gives ns UTC."""
         self.counts: Counter[str] = Counter()
-        self._source, self._farm = source, _Farm(range(shards), rules, list(channels))
+        self._source, self._farm = source, _Farm(range(shards), rules, list(channels), pictures)
         self._clock = clock
 
     def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -86,7 +91,7 @@ class AlertWorker:
     def _serve(self, stores: Stores, stop: threading.Event, until: Callable[[], bool]) -> None:
         session = _Session(stores, self._farm, self.counts, self._clock)
         session.recover()
-        looked_s = told_s = float("-inf")
+        looked_s = trimmed_s = told_s = float("-inf")
         while not stop.is_set():
             draining = until()
             read = session.step(1 if draining else TURN_MS)
@@ -96,6 +101,9 @@ class AlertWorker:
             if now_s - looked_s >= LOOK_EVERY_S:
                 looked_s = now_s
                 session.look()
+            if now_s - trimmed_s >= TURN_MS / 1000:
+                trimmed_s = now_s
+                session.trim_some()
             if now_s - told_s >= STATUS_EVERY_S:
                 told_s = now_s
                 status = Status(
@@ -108,6 +116,7 @@ class _Farm(NamedTuple):
     shards: range
     rules: Rules
     channels: list[Channel]
+    pictures: Pictures | None
 
 
 class _Session:
@@ -117,6 +126,7 @@ class _Session:
         self._events, self._farm, self._counts, self._clock = stores.events, farm, counts, clock
         ensure_groups(self._events, farm.shards)
         self._streams = self._wanted()
+        self._to_trim = itertools.cycle(self._streams)
         self._reader = Reader(self._events, self._streams, ALERTS)
         self._saved = _load(self._events)
         self._policy = Policy(farm.rules, clock(), self._saved)
@@ -135,10 +145,13 @@ class _Session:
         return len(entries)
 
     def look(self) -> None:
-        """Look how the parts of the watch are; let go of what everybody has read."""
+        """Look how the parts of the watch are."""
         self._policy.take_statuses(statuses(self._events), self._clock())
-        for stream in self._streams:
-            trim_counted(self._events, stream)
+
+    def trim_some(self) -> None:
+        """Let go of what everybody has read, of the streams whose turn it is."""
+        for _ in range(math.ceil(len(self._streams) * TURN_MS / 1000 / TRIM_EVERY_S)):
+            trim_counted(self._events, next(self._to_trim))
 
     def _work(self, entries: Sequence[Entry]) -> None:
         now_ns = self._clock()
@@ -189,17 +202,25 @@ class _Session:
         gone = [field for field in self._saved if field not in saved]
         if changed or gone or any(out):
             loud = [message for message in out.messages if message.loud]
-            pictures = frames_of(self._frames, loud, len(self._farm.shards))
+            frames = frames_of(self._frames, loud, len(self._farm.shards))
+            self._have_drawn(loud, frames)
             with store_errors(), self._events.pipeline(transaction=True) as pipe:
                 _keep(pipe, changed, gone)
-                self._append(pipe, out, pictures)
+                self._append(pipe, out, frames)
                 pipe.execute()
             self._saved = saved
             self._counts["messages"] += len(out.messages)
             self._counts["commands"] += len(out.commands)
 
-    def _append(self, pipe: redis.Redis, out: Out, pictures: Mapping[str, bytes]) -> None:
-        for own, jpeg in pictures.items():
+    def _have_drawn(self, messages: Sequence[Message], frames: Mapping[str, bytes]) -> None:
+        """Begin to draw what some channel is going to ask for."""
+        if self._farm.pictures is not None and frames:
+            showing = [channel for channel in self._farm.channels if channel.pictured]
+            wanted = [one for one in messages if any(wants(channel, one) for channel in showing)]
+            self._farm.pictures.offer(wanted, frames)
+
+    def _append(self, pipe: redis.Redis, out: Out, frames: Mapping[str, bytes]) -> None:
+        for own, jpeg in frames.items():
             pipe.set(own, jpeg, ex=KEPT_S)
         for message in out.messages:
             for channel in self._farm.channels:

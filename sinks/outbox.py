@@ -1,7 +1,8 @@
 """What is still to go out through each channel, in the event store, and the thread that takes it there.
 
 The policy's worker appends a message to the outbox of each channel that is to have it; from then on it cannot
-get lost. A channel's thread sends the oldest and removes it when it was taken. A channel that does not take
+get lost. A channel's thread sends the oldest first and removes what was taken, a few at a time: who is killed
+in between sends those few again, with the ids that they had. A channel that does not take
 it is tried again, ever more seldom, for a day; it holds up no other, and when it is back only the newest
 revision of each message goes out. What is refused, or waited too long, becomes a dead letter.
 """
@@ -35,6 +36,9 @@ log = logging.getLogger("nozzlewatch.sinks")
 KEPT = 10_000
 """Messages that wait for one channel at the most; beyond it the oldest go."""
 READ = 100
+REMOVED_TOGETHER, REMOVED_WITHIN_S = 10, 0.05
+"""What was taken is removed when so many were, or with the first one taken after so long: a removal is a turn
+to the store, and to wait for its answer beside the threads that send and draw takes longer than a webhook."""
 
 
 class Patience(NamedTuple):
@@ -84,6 +88,8 @@ class Courier:
         self._pictures = pictures or Pictures()
         self._tries, self._due_s, self._told_s = 0, 0.0, float("-inf")
         self._events: redis.Redis | None = None
+        self._taken: list[str] = []  # ids of entries that are to be removed, over a store's outage too
+        self._taken_s = 0.0  # when the first of them was taken
         self._listening = False
 
     def run(self, stop: threading.Event, *, until: Callable[[], bool] = lambda: False) -> None:
@@ -101,6 +107,7 @@ class Courier:
             self.channel.listen(self._answered)
         while not stop.is_set():
             draining = until()
+            self._remove_taken(stores, stream)
             waiting = _waiting(stores.events, stream)
             self._tell(stores, len(waiting))
             if not waiting:
@@ -113,19 +120,21 @@ class Courier:
                 stop.wait(min(self._due_s - self._clock(), BLOCK_MS / 1000))
             else:
                 self._send_all(stores, stream, waiting, stop)
+        self._remove_taken(stores, stream)
 
     def _send_all(
         self, stores: Stores, stream: str, waiting: Sequence[Waiting], stop: threading.Event
     ) -> None:
         messages = [one.message for one in waiting if one.message is not None and not one.outdated]
-        self._pictures.begin(stores.events, [one for one in messages if self._shows(one)])
+        if not self.trouble:  # nothing is drawn ahead for who takes nothing: others wait for theirs
+            self._pictures.begin(stores.events, [one for one in messages if self._shows(one)])
         for one in waiting:
             if stop.is_set():
                 return
             if one.message is None:
                 self._bury(stores, stream, one.entry, "found no message, or one of a newer Nozzlewatch")
             elif one.outdated:
-                _remove(stores.events, stream, one.entry)
+                self._done(stores, stream, one.entry)
             elif not self._send(stores, stream, one.entry, one.message):
                 return
 
@@ -144,9 +153,23 @@ class Courier:
             return self._failed(stores, stream, entry, message, mistake)
         else:
             self.counts["sent"] += 1
-            _remove(stores.events, stream, entry)
             self._works()
+            self._done(stores, stream, entry)
         return True
+
+    def _done(self, stores: Stores, stream: str, entry: Entry) -> None:
+        """Nothing is to be done with this entry any more."""
+        self._taken_s = self._taken_s if self._taken else time.monotonic()
+        self._taken.append(entry.id)
+        if len(self._taken) >= REMOVED_TOGETHER or time.monotonic() - self._taken_s >= REMOVED_WITHIN_S:
+            self._remove_taken(stores, stream)
+
+    def _remove_taken(self, stores: Stores, stream: str) -> None:
+        if not self._taken:
+            return
+        with store_errors():
+            stores.events.xdel(stream, *self._taken)
+        self._taken = []
 
     def _picture(self, stores: Stores, message: Message) -> bytes | None:
         return self._pictures.of(stores.events, message) if self._shows(message) else None
@@ -250,8 +273,3 @@ def _await_news(events: redis.Redis, stream: str) -> None:
     """Wait until something lies in an empty outbox."""
     with store_errors():
         events.xread({stream: "0"}, count=1, block=BLOCK_MS)
-
-
-def _remove(events: redis.Redis, stream: str, entry: Entry) -> None:
-    with store_errors():
-        events.xdel(stream, entry.id)

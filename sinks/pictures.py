@@ -6,11 +6,12 @@ channel sends it, once for all channels.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -26,7 +27,11 @@ from sinks.message import Message
 KEPT_S = 24 * 3600
 MOST_BYTES = 8_000_000
 """A longer frame is not kept: cameras of printers give a hundredth of it."""
-DRAWN_KEPT, HANDS = 200, 2
+DRAWN_KEPT = 200
+HANDS = max(1, min(2, (os.cpu_count() or 1) - 1))
+"""Pictures drawn at a time: a core is left to the policy and to who sends, else they wait for all of it."""
+AT_HAND_BYTES = 32_000_000
+"""Frames that wait in memory to be drawn; what is beyond it is fetched when its turn has come."""
 
 
 def picture_key(message: Message) -> str:
@@ -51,14 +56,27 @@ def shown(message: Message) -> Anomaly | None:
 class Pictures:
     """Draws boxes; one for all channels, which ask for the same picture within moments.
 
-    Drawing goes on beside the sending, on another core where there is one.
+    Drawing goes on beside the sending, on another core where there is one. It begins as soon as the policy
+    has the frames, before any channel knows of the message.
     """
 
     def __init__(self, views: Mapping[str, View] | None = None) -> None:
         self._views = views or {}
         self._drawn: OrderedDict[str, Future[bytes | None]] = OrderedDict()
         self._asking = threading.Lock()
+        self._at_hand_bytes = 0
         self._hands = ThreadPoolExecutor(HANDS, "pictures")
+
+    def offer(self, messages: Sequence[Message], frames: Mapping[str, bytes]) -> None:
+        """Have these drawn, the first one first, from the frames that are at hand, by ``picture_key``."""
+        for message in messages:
+            jpeg = frames.get(picture_key(message))
+            with self._asking:
+                full = self._at_hand_bytes + len(jpeg or b"") > AT_HAND_BYTES
+                if jpeg is None or full or picture_key(message) in self._drawn:
+                    continue
+                self._at_hand_bytes += len(jpeg)
+                self._submit(message, self._draw_at_hand, message, jpeg)
 
     def begin(self, events: redis.Redis, messages: Sequence[Message]) -> None:
         """Have these drawn, the first one first: they are going to be asked for."""
@@ -74,19 +92,34 @@ class Pictures:
             raise
 
     def _future(self, events: redis.Redis, message: Message) -> Future[bytes | None]:
-        own = picture_key(message)
         with self._asking:
-            if own not in self._drawn:
-                self._drawn[own] = self._hands.submit(self._draw, events, message)
-                if len(self._drawn) > DRAWN_KEPT:
-                    self._drawn.popitem(last=False)
-            return self._drawn[own]
+            found = self._drawn.get(picture_key(message))
+            return found or self._submit(message, self._draw_kept, events, message)
 
-    def _draw(self, events: redis.Redis, message: Message) -> bytes | None:
+    def _submit(
+        self, message: Message, draw: Callable[..., bytes | None], *told: Any
+    ) -> Future[bytes | None]:
+        """The lock is held."""
+        begun = self._drawn[picture_key(message)] = self._hands.submit(draw, *told)
+        if len(self._drawn) > DRAWN_KEPT:
+            self._drawn.popitem(last=False)
+        return begun
+
+    def _draw_at_hand(self, message: Message, jpeg: bytes) -> bytes | None:
+        try:
+            return self._draw(message, jpeg)
+        finally:
+            with self._asking:
+                self._at_hand_bytes -= len(jpeg)
+
+    def _draw_kept(self, events: redis.Redis, message: Message) -> bytes | None:
         with store_errors():
             jpeg = cast(bytes | None, events.get(picture_key(message)))
+        return None if jpeg is None else self._draw(message, jpeg)
+
+    def _draw(self, message: Message, jpeg: bytes) -> bytes | None:
         anomaly = shown(message)
-        if jpeg is None or anomaly is None:
+        if anomaly is None:
             return None
         labels = [kind_text(anomaly.kind)] * len(anomaly.boxes)
         return marked(jpeg, anomaly.boxes, labels, self._views.get(anomaly.printer, WHOLE))

@@ -16,6 +16,7 @@ from ingest.errors import UsageError
 from ingest.table import shown
 from sinks.channels.addresses import filled, redact
 from sinks.channels.apprise_heard import Heard, keep_to_ourselves, listening
+from sinks.channels.apprise_http import Connections, lend_connections, sending
 from sinks.channels.apprise_text import texts
 from sinks.channels.channel import Channel
 from sinks.channels.reasons import reason, status_text
@@ -59,6 +60,8 @@ class AppriseChannel:
         self.name = name or redact(url)
         self.escalation = escalation
         self._apprise, self._service = _made(url)
+        lend_connections(self._service)
+        self._connections = Connections()
         # Not the address's own: "https://discord.com/api/webhooks/…" is one of Discord's, too.
         self._scheme = urlsplit(self._service.url(privacy=True)).scheme
 
@@ -85,13 +88,13 @@ class AppriseChannel:
         return f"its host answers; {_ONLY_A_TEST}"
 
     def close(self) -> None:
-        """Apprise holds no connection."""
+        self._connections.close()
 
     def _notify(self, message: Message, picture: bytes | None) -> Heard | None:
         """One try: None where it was taken, else what is known of why it was not."""
         target = self._service.resolve_format(apprise.NotifyFormat.TEXT)
         told = texts(message, self._scheme, target, self._service.title_maxlen)
-        with listening() as heard:
+        with listening() as heard, sending(self._connections):
             taken = self._apprise.notify(
                 title=told.title,
                 body=told.body,

@@ -142,7 +142,7 @@ def body(message: Message, picture: bytes | None) -> bytes:
         "type": f"{message.about.value}.{message.phase.value}",
         "made": iso_text(message.made_ns),
         "anomalies": [to_dict(anomaly) for anomaly in message.anomalies],
-        "picture": base64.b64encode(picture).decode() if picture else None,
+        "picture": picture or None,  # as base64
     }
     return msgspec.json.encode(told)
 

@@ -83,12 +83,15 @@ class Threads:
 
     def _together(self, case: Case, alike: str, now_ns: int) -> list[Case]:
         """What began alike of late. A camera that is only dark for a moment yet counts where many are."""
+        if len(self._memory.cases) < self._rules.group_from:
+            return [case]  # not looked for: each new case would look at all others
+        since_ns = now_ns - max(self._rules.group_within_ns, self._rules.hold_ns)
         found = [
             one
             for one in self._memory.cases.values()
-            if cases.alike(one) == alike and one.printer and one.id != case.id
+            if one.opened_ns >= since_ns and one.printer and one.id != case.id
             and (one.open or one.thread)
-            and now_ns - one.opened_ns <= max(self._rules.group_within_ns, self._rules.hold_ns)
+            and cases.alike(one) == alike
             and (one.thread or cases.about(one) is About.BLIND)
             and not self._memory.is_snoozed(one.printer, now_ns)
         ]  # fmt: skip

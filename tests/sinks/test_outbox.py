@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import redis
 
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_KEY
@@ -16,8 +18,8 @@ from ingest.store import EmbeddedStores, Stores
 from sinks.channels import Channel
 from sinks.errors import ChannelError, MessageRefused
 from sinks.message import Answer, Message, Phase, Word
-from sinks.outbox import KEPT, Courier, Patience, forget_others, outbox_key, post, wants
-from sinks.pictures import picture_key
+from sinks.outbox import KEPT, REMOVED_TOGETHER, Courier, Patience, forget_others, outbox_key, post, wants
+from sinks.pictures import Pictures, picture_key
 from tests.sinks.conftest import make_anomaly
 from tests.sinks.messages import make_message
 from tests.sinks.test_consume import Source
@@ -198,6 +200,80 @@ def test_a_message_is_kept_over_a_death(stores: Stores, embedded: EmbeddedStores
     successor = FakeChannel()
     drain(embedded, successor)
     assert ids(successor.taken) == [("a", 1)]
+
+
+class Forgetful(redis.Redis):
+    """A store that goes away at the first removal."""
+
+    lost = 0
+
+    def xdel(self, name: Any, *ids: Any) -> Any:
+        if not self.lost:
+            self.lost = len(ids)
+            raise redis.ConnectionError("it went away")
+        return super().xdel(name, *ids)
+
+
+class OneStore:
+    """Gives the same connections again and again."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def open(self, _: float = 0.0) -> Stores:
+        return self._stores
+
+
+def test_what_was_taken_is_not_sent_again_when_the_store_goes_away(
+    stores: Stores, embedded: EmbeddedStores
+) -> None:
+    channel = FakeChannel()
+    put(stores, channel, make_message(id="a"), make_message(id="b"))
+    events = Forgetful.from_url(embedded.urls().events)
+    courier = Courier(OneStore(Stores(stores.frames, events)), channel, patience=QUICK)
+    courier.run(threading.Event(), until=lambda: True)
+    assert events.lost > 0
+    assert ids(channel.taken) == [("a", 1), ("b", 1)]
+    assert waiting(stores, channel) == 0
+    events.close()
+
+
+def test_no_more_than_a_few_are_sent_again_after_a_death(stores: Stores, embedded: EmbeddedStores) -> None:
+    channel = FakeChannel()
+    put(stores, channel, *(make_message(id=f"m{number}") for number in range(3 * REMOVED_TOGETHER)))
+
+    def dies(message: Message) -> None:
+        if message.id == f"m{2 * REMOVED_TOGETHER + 1}":
+            raise KeyboardInterrupt
+
+    channel.error = dies
+    with pytest.raises(KeyboardInterrupt):
+        drain(embedded, channel)
+    assert waiting(stores, channel) <= 2 * REMOVED_TOGETHER
+
+
+class Remembering(Pictures):
+    """Notes what it was to draw ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[int] = []
+
+    def begin(self, events: redis.Redis, messages: Sequence[Message]) -> None:
+        self.begun.append(len(messages))
+
+
+def test_nothing_is_drawn_ahead_for_a_channel_that_takes_nothing(
+    stores: Stores, embedded: EmbeddedStores
+) -> None:
+    channel, pictures = FakeChannel(), Remembering()
+    put(stores, channel, *(make_message(id=f"m{number}") for number in range(3)), picture=JPEG)
+    channel.error = lambda _: ChannelError("nobody there") if channel.tries < 4 else None
+    seconds = iter(range(0, 1_000_000, 1000))
+    courier = Courier(Source(embedded), channel, pictures, patience=QUICK, clock=lambda: float(next(seconds)))
+    courier.run(threading.Event(), until=lambda: waiting(stores, channel) == 0)
+    assert pictures.begun == [3]
+    assert len(channel.taken) == 3
 
 
 def test_how_a_channel_is_stands_in_its_status(stores: Stores, embedded: EmbeddedStores) -> None:

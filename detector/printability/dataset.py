@@ -16,7 +16,7 @@ import numpy.typing as npt
 from detector.printability.defects import Defect, Hole, drill, place
 from detector.printability.grids import HoleSet, as_input, hole_as_input, turned
 from detector.printability.part_file import SUFFIX, Made, Making, Part, read_part
-from detector.printability.silhouettes import Occupied
+from features.silhouettes import Occupied
 from ingest.errors import UsageError
 
 Indices: TypeAlias = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from detector.printability.silhouettes import (
+from features.silhouettes import (
     UP,
     Mask,
     Occupied,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.printability.defects import ROTATED, TOP, Hole, HoleRules
-from detector.printability.silhouettes import Occupied
+from features.silhouettes import Occupied
 from ingest.errors import UsageError
 
 SIZES = (64, 128)

@@ -1,4 +1,4 @@
-"""How ThroughHoles learns: from the holes of drilled parts, each told whether it speaks against printing."""
+"""How ThroughHoles learns: from the openings of drilled parts, each told whether it speaks against it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
 from detector.printability.learner import PrintabilityLearner, figures, read_ahead
 from detector.printability.openings import (
+    NEAR_DEGREES,
+    NEAR_VOXELS,
     Opening,
     angle_degrees,
     between_voxels,
-    climb,
     openings_above,
     openings_anywhere,
+    openings_near,
     seen_along,
     surface,
 )
-from detector.printability.silhouettes import Mask, Occupied
 from detector.printability.through_holes import (
     NOTHING,
     Profile,
@@ -35,48 +36,55 @@ from detector.printability.through_holes import (
     profiles_of,
 )
 from detector.training.learner import Loss
+from features.silhouettes import Occupied
 
-Kept: TypeAlias = npt.NDArray[np.float16]
+Said: TypeAlias = npt.NDArray[np.int8]
 
+SPEAKS, QUIET, NOT_ASKED = 1, 0, -1
 SAME_VOXELS, SAME_DEGREES = 1.5, 25.0
-"""An opening that differs less from the drilled hole is that hole: a short one is seen from many
-directions."""
-GLIMPSE_VOXELS, GLIMPSE_DEGREES = 1.0, 3.0
-"""How far from a drilled hole's axis the climb to it begins: about as far as a first look leaves it."""
-MOST = 12
-"""Openings of a part that are learned from at a time, the drilled one among them."""
+"""An opening that differs less from the drilled hole is that hole: a short one is seen from many directions.
+Other views through a bad hole are not asked: aslant it looks like another."""
+MOST = 8
+"""Openings of a part that are learned from at a time, those that speak among them."""
 HOLES_WEIGHT = 0.5
 """Of the loss of the holes that must speak, and of those that must not, beside that of whole parts."""
 
 
 class Holes(NamedTuple):
-    """A sample's openings: profiles float32 [k, RINGS, SECTORS], and which of them must speak, bool [k]."""
+    """A sample's openings: profiles float16 [k, RINGS, SECTORS], and what is known of each, int8 [k]: SPEAKS,
+    QUIET or NOT_ASKED."""
 
     profiles: Profile
-    speaks: Mask
+    said: Said
 
 
 class HoleBatch(NamedTuple):
-    """The openings of n samples: profiles float32 [m, RINGS, SECTORS], which must speak float32 [m], of which
-    sample each is int64 [m], and whether the samples are printable float32 [n]."""
+    """The openings of n samples: profiles float32 [m, RINGS, SECTORS], what is known of each int64 [m], of
+    which sample it is int64 [m], and whether the samples are printable, float32 [n]."""
 
     profiles: Tensor
-    speaks: Tensor
+    said: Tensor
     sample: Tensor
     printable: Tensor
 
 
 class HoleLearner(PrintabilityLearner):
-    """Binary cross-entropy of each part, and of each of its openings. Its network is a ThroughHoles."""
+    """Binary cross-entropy of each part, and of each of its openings. Its network is a ThroughHoles.
+
+    To find a part's openings takes most of the time, along all directions a second. So what a sample shows is
+    kept, unless its hole is placed anew in each epoch; what is kept of a part's own holes is good for all its
+    samples.
+    """
 
     def __init__(self, network: nn.Module, *given: Any, **named: Any) -> None:
         """As ``PrintabilityLearner``."""
         super().__init__(network, *given, **named)
         self._of_parts: dict[int, tuple[Hole, ...]] = {}
-        self._kept: dict[int, Kept] = {}
+        self._learned: dict[int, Holes] = {}
+        self._held_out: dict[int, Profile] = {}
 
     @property
-    def _holes_network(self) -> ThroughHoles:
+    def _judging(self) -> ThroughHoles:
         return cast(ThroughHoles, self.network)
 
     def batches(self, epoch: int) -> HoleBatches:  # type: ignore[override]
@@ -85,78 +93,74 @@ class HoleLearner(PrintabilityLearner):
 
     def loss(self, batch: HoleBatch) -> Loss:  # type: ignore[override]
         """As ``Learner.loss``."""
-        device = self._place.device
-        network = self._holes_network
-        said = (
-            network.against(batch.profiles.to(device)).float()
-            if len(batch.profiles)
-            else network.shift[None][:0]
-        )
+        device, network = self._place.device, self._judging
+        some = len(batch.profiles) > 0  # batch norm takes nothing from nothing
+        said = network.against(batch.profiles.to(device)).float() if some else network.shift.new_zeros(0)
         evidence = said.new_full((len(batch.printable),), NOTHING)
         evidence = evidence.scatter_reduce(0, batch.sample.to(device), said, "amax")
         whole = binary_cross_entropy_with_logits(network.logits(evidence), batch.printable.to(device))
-        return Loss(whole + HOLES_WEIGHT * _of_holes(said, batch.speaks.to(device)), len(batch.printable))
+        return Loss(whole + HOLES_WEIGHT * _of_holes(said, batch.said.to(device)), len(batch.printable))
 
     def validate(self) -> Mapping[str, float]:
         """As ``PrintabilityLearner.validate``."""
         own = self._place.share(self._split.validation)
-        logits = self._holes_network.logits(self.evidence(own)).double().cpu().numpy()
-        return figures(self._place.gather(np.stack([logits, self._parts.labels[own].astype(np.float64)], 1)))
+        logits = self._judging.logits(self.evidence(own)).double().cpu().numpy()
+        return figures(self._place.gather(np.stack([logits, self.printable(own)], 1)))
 
     @torch.no_grad()
     def evidence(self, indices: Indices) -> Tensor:
-        """What the network says against each of these samples, as they are, float32 [n].
-
-        What is seen of a sample is kept: to find its openings takes most of the time, and they stay.
-        """
-        missing = [index for index in indices.tolist() if index not in self._kept]
-        batches = [
-            np.array(missing[begin : begin + self._batch]) for begin in range(0, len(missing), self._batch)
-        ]
+        """What the network says against each of these samples, as they are, float32 [n]."""
+        missing = np.array([index for index in indices.tolist() if index not in self._held_out], np.int64)
+        batches = [missing[begin : begin + self._batch] for begin in range(0, len(missing), self._batch)]
         for read, seen in read_ahead(batches, self._seen, self._threads()):
-            self._kept.update(zip(read.tolist(), seen, strict=True))
-        network, device = self._holes_network, self._place.device
-        parts = [torch.from_numpy(self._kept[index]).to(device).float() for index in indices.tolist()]
-        return (
-            torch.stack([network.evidence(seen) for seen in parts])
-            if parts
-            else torch.zeros(0, device=device)
-        )
+            self._held_out.update(zip(read.tolist(), seen, strict=True))
+        device = self._place.device
+        parts = [torch.from_numpy(self._held_out[index]).to(device).float() for index in indices.tolist()]
+        said = [self._judging.evidence(seen) for seen in parts]
+        return torch.stack(said) if said else torch.zeros(0, device=device)
 
     def holes(self, index: int, epoch: int) -> Holes:
-        """A sample's openings as they are in this epoch, whichever rank reads it, each turned by chance."""
+        """At most MOST of a sample's openings as they are in this epoch, whichever rank reads it.
+
+        Each is turned by chance.
+        """
         random = np.random.default_rng((self._seed, epoch, index))
-        occupied, drilled = self._parts.drilled(index, self._size, random if self._changes.fresh else None)
-        found = self._openings(index, occupied, drilled, random)
-        speaks = [
-            not self._parts.labels[index] and drilled is not None and _same(drilled, one.hole)
-            for one in found
-        ]
-        seen = [profile(one) for one in found]
+        found = self._found(index, random)
+        order = random.permutation(len(found.said))
+        chosen = order[np.argsort(found.said[order] != SPEAKS, kind="stable")][:MOST]
+        profiles = found.profiles[chosen]
         if self._changes.turned:
-            seen = [_turned(one, random) for one in seen]
-        return Holes(profiles_of(seen), np.array(speaks, bool))
+            profiles = profiles_of([_turned(one, random) for one in profiles])
+        return Holes(profiles, found.said[chosen])
 
-    def printable(self, indices: Indices) -> Mask:
-        """The labels of samples, bool [n]."""
-        return self._parts.labels[indices]
+    def printable(self, indices: Indices) -> npt.NDArray[np.float64]:
+        """The labels of samples, 1 for printable ones, float64 [n]."""
+        return self._parts.labels[indices].astype(np.float64)
 
-    def _openings(
-        self, index: int, occupied: Occupied, drilled: Hole | None, random: np.random.Generator
-    ) -> tuple[Opening, ...]:
+    def _found(self, index: int, random: np.random.Generator) -> Holes:
+        """All openings that a sample is learned from with."""
+        if self._changes.fresh:
+            return self._look(index, random)
+        if index not in self._learned:
+            self._learned[index] = self._look(index, None)
+        return self._learned[index]
+
+    def _look(self, index: int, random: np.random.Generator | None) -> Holes:
+        occupied, drilled = self._parts.drilled(index, self._size, random)
+        found = self._openings(index, occupied, drilled)
+        bad = None if self._parts.labels[index] else drilled
+        said = np.array([_said(bad, one.hole) for one in found], np.int8)
+        return Holes(profiles_of([profile(one) for one in found]), said)
+
+    def _openings(self, index: int, occupied: Occupied, drilled: Hole | None) -> tuple[Opening, ...]:
+        """All of them from above; along any direction those of the drilled hole, and the part's own."""
         if self._parts.holes is HoleSet.TOP:
             return openings_above(occupied)
-        # The part's own holes are found once: to look for them takes a second, and a drilled one is known.
-        skin = surface(occupied)
-        there = [hole for hole in self._own_holes(index) if drilled is None or not _same(drilled, hole)]
-        some = [there[number] for number in random.permutation(len(there))[: MOST - 1]]
-        found = [] if drilled is None else [climb(skin, _glimpsed(drilled, random))]
-        return tuple(seen_along(skin, hole) for hole in (*found, *some))
-
-    def _seen(self, index: int) -> Kept:
-        """The profiles of a sample as it is."""
-        found = openings(self._as_is(index), self._parts.holes)
-        return profiles_of([profile(one) for one in found]).astype(np.float16)
+        skin, own = surface(occupied), self._own_holes(index)
+        if drilled is None:
+            return tuple(seen_along(skin, hole) for hole in own)
+        apart = [hole for hole in own if not _through(drilled, hole)]
+        return (*openings_near(occupied, drilled), *(seen_along(skin, hole) for hole in apart))
 
     def _own_holes(self, index: int) -> tuple[Hole, ...]:
         group = int(self._parts.groups[index])
@@ -164,6 +168,10 @@ class HoleLearner(PrintabilityLearner):
             untouched = self._parts.untouched(index, self._size)
             self._of_parts[group] = tuple(one.hole for one in openings_anywhere(untouched))
         return self._of_parts[group]
+
+    def _seen(self, index: int) -> Profile:
+        """The profiles of a held-out sample as it is: of all that is found, its hole being unknown."""
+        return profiles_of([profile(one) for one in openings(self._as_is(index), self._parts.holes)])
 
 
 class HoleBatches:
@@ -182,32 +190,32 @@ class HoleBatches:
 
         for indices, found in read_ahead(self._indices, read, self._threads):
             yield HoleBatch(
-                torch.from_numpy(np.concatenate([one.profiles for one in found])),
-                torch.from_numpy(np.concatenate([one.speaks for one in found]).astype(np.float32)),
-                torch.from_numpy(np.repeat(np.arange(len(found)), [len(one.speaks) for one in found])),
-                torch.from_numpy(self._learner.printable(indices).astype(np.float32)),
+                torch.from_numpy(np.concatenate([one.profiles for one in found])).float(),
+                torch.from_numpy(np.concatenate([one.said for one in found])).long(),
+                torch.from_numpy(np.repeat(np.arange(len(found)), [len(one.said) for one in found])),
+                torch.from_numpy(self._learner.printable(indices)).float(),
             )
 
 
-def _of_holes(said: Tensor, speaks: Tensor) -> Tensor:
+def _of_holes(logits: Tensor, said: Tensor) -> Tensor:
     """Openings that must speak and openings that must not are weighed apart: there are more of the latter."""
-    losses = binary_cross_entropy_with_logits(said, speaks, reduction="none")
-    quiet = 1 - speaks
-    return (losses * speaks).sum() / speaks.sum().clamp(min=1) + (losses * quiet).sum() / quiet.sum().clamp(
-        min=1
-    )
+    losses = binary_cross_entropy_with_logits(logits, (said == SPEAKS).float(), reduction="none")
+    sides = ((losses * side).sum() / side.sum().clamp(min=1) for side in (said == SPEAKS, said == QUIET))
+    return torch.stack(list(sides)).sum()
 
 
-def _same(drilled: Hole, hole: Hole) -> bool:
-    return between_voxels(drilled, hole) < SAME_VOXELS and angle_degrees(drilled, hole) < SAME_DEGREES
+def _said(bad: Hole | None, hole: Hole) -> int:
+    if bad is None:
+        return QUIET
+    if between_voxels(bad, hole) < SAME_VOXELS and angle_degrees(bad, hole) < SAME_DEGREES:
+        return SPEAKS
+    return NOT_ASKED if _through(bad, hole) else QUIET
 
 
-def _glimpsed(hole: Hole, random: np.random.Generator) -> Hole:
-    """A drilled hole as a first look may leave it."""
-    direction = np.array(hole.direction) + random.normal(size=3) * np.radians(GLIMPSE_DEGREES)
-    x, y, z = (np.array(hole.point) + random.normal(size=3) * GLIMPSE_VOXELS).tolist()
-    u, v, w = (direction / np.linalg.norm(direction)).tolist()
-    return Hole((x, y, z), (u, v, w), hole.radius / 2)
+def _through(drilled: Hole, hole: Hole) -> bool:
+    """Whether an opening is a view through the drilled hole, aslant or not."""
+    near = between_voxels(drilled, hole) < drilled.radius + NEAR_VOXELS
+    return near and angle_degrees(drilled, hole) < NEAR_DEGREES
 
 
 def _turned(seen: Profile, random: np.random.Generator) -> Profile:

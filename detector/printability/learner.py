@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from detector.printability.dataset import Indices, Parts, Split
-from detector.printability.silhouettes import Occupied
 from detector.training.distributed import Place, order
 from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
+from features.silhouettes import Occupied
 
 Read = TypeVar("Read")
 

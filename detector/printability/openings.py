@@ -8,7 +8,8 @@ climb from there to the widest empty cylinder finds the axis: within a tenth of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,13 +17,14 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from detector.printability.defects import Hole
-from detector.printability.silhouettes import (
+from features.silhouettes import (
     UP,
     Occupied,
-    Silhouette,
     Values,
+    Vector,
     along,
     centres_of,
+    enclosed,
     from_above,
     plane,
 )
@@ -49,6 +51,8 @@ TRIALS, ROUNDS, SHRINK = 32, 14, 0.6
 STEP_VOXELS, STEP_DEGREES = 1.0, 5.0
 LEEWAY_VOXELS, LEEWAY_DEGREES = 2.0, 20.0
 """How far beyond its lens, and how far turned, a hole's axis may be: a climb shall not leave the part."""
+NEAR_DEGREES, NEAR_VOXELS = 30.0, 1.0
+"""How far turned from a hole, and how far from its wall, views are views through it."""
 AROUND = 6.0
 """Voxels beyond an opening within which material can bound it."""
 
@@ -68,7 +72,9 @@ def openings_above(occupied: Occupied) -> tuple[Opening, ...]:
     seen = from_above(occupied)
     columns = centres_of(seen.covered)
     found = []
-    for i, j, radius in _enclosed(seen):
+    for i, j, radius in enclosed(seen):
+        if not NARROWEST < radius <= WIDEST:
+            continue
         hole = Hole((i + 0.5, j + 0.5, _height(occupied, i, j, radius)), UP, radius)
         found.append(Opening(hole, columns - hole.point[:2]))
     return tuple(found)
@@ -79,10 +85,25 @@ def openings_anywhere(occupied: Occupied) -> tuple[Opening, ...]:
 
     At most MOST_CLIMBED. Nothing of it is left to chance: the same part gives the same openings.
     """
+    return _openings(occupied, _half_sphere(LOOKS))
+
+
+def openings_near(occupied: Occupied, hole: Hole) -> tuple[Opening, ...]:
+    """Those of ``openings_anywhere`` that are views through one hole, aslant as well: for an eighth of it."""
+    least = math.cos(math.radians(NEAR_DEGREES))
+    towards = [one for one in _half_sphere(LOOKS) if abs(np.dot(one, hole.direction)) > least]
+    reach = hole.radius + NEAR_VOXELS
+    return _openings(occupied, towards, lambda seen: between_voxels(hole, seen) < reach)
+
+
+def _openings(
+    occupied: Occupied, directions: Sequence[Vector], chosen: Callable[[Hole], bool] = lambda seen: True
+) -> tuple[Opening, ...]:
     if not occupied.any():
         return ()
     skin = surface(occupied)
-    climbed = [climb(skin, hole) for hole in _apart(_glimpses(surface(occupied, SHELL), skin), MOST_CLIMBED)]
+    glimpses = [one for one in _glimpses(surface(occupied, SHELL), skin, directions) if chosen(one)]
+    climbed = [climb(skin, hole) for hole in _apart(glimpses, MOST_CLIMBED)]
     return tuple(seen_along(skin, hole) for hole in _apart(climbed, MOST_CLIMBED, share=0.4))
 
 
@@ -107,13 +128,13 @@ def climb(skin: Points, start: Hole) -> Hole:
     if not len(near):
         return start
     point = _beside(near, np.array(start.point), direction)
-    best = float(_distances(near, direction[None], point[None]).min())
+    best = float(_widths(near, direction[None], point[None])[0])
     voxels, turn = STEP_VOXELS, np.radians(STEP_DEGREES)
     for _ in range(ROUNDS):
         directions = direction + random.normal(size=(TRIALS, 3)) * turn
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         points = point + random.normal(size=(TRIALS, 3)) * voxels
-        widths = _distances(near, directions, points).min(1)
+        widths = _widths(near, directions, points)
         widths[~_within_leeway(start, directions, points)] = 0
         ahead = int(widths.argmax())
         if widths[ahead] > best:
@@ -144,31 +165,17 @@ def _height(occupied: Occupied, i: int, j: int, radius: float) -> float:
     return float(centres_of(beside).mean())
 
 
-def _glimpses(material: Points, skin: Points) -> list[Hole]:
-    """What is seen enclosed along LOOKS directions, the widest MOST_SEEN, each placed in the part."""
+def _glimpses(material: Points, skin: Points, directions: Sequence[Vector]) -> list[Hole]:
+    """What is seen enclosed along directions, the widest MOST_SEEN, each placed in the part."""
     seen = [
         _hole(silhouette.point(i, j), direction, radius)
-        for direction in _half_sphere(LOOKS)
+        for direction in directions
         for silhouette in [along(material, direction)]
-        for i, j, radius in _enclosed(silhouette)
-        if radius <= WIDEST_ANYWHERE
+        for i, j, radius in enclosed(silhouette)
+        if NARROWEST < radius <= WIDEST_ANYWHERE
     ]
     widest = sorted(seen, key=lambda hole: -hole.radius)[:MOST_SEEN]
     return [_placed(skin, hole) for hole in widest]
-
-
-def _enclosed(seen: Silhouette) -> Iterator[tuple[int, int, float]]:
-    """The middle pixel and the radius of each opening that the silhouette has around it."""
-    open_ = ~np.pad(seen.covered, 1)
-    labels, count = ndimage.label(open_)
-    if count < 2:  # noqa: PLR2004 - the outside is one
-        return
-    depth = ndimage.distance_transform_edt(open_)
-    inner = [label for label in range(1, count + 1) if label != labels[0, 0]]
-    for i, j in ndimage.maximum_position(depth, labels, inner):
-        radius = float(depth[i, j])
-        if NARROWEST < radius <= WIDEST:
-            yield int(i) - 1, int(j) - 1, radius
 
 
 def _apart(holes: Sequence[Hole], most: int, share: float = 1.0) -> list[Hole]:
@@ -210,11 +217,24 @@ def _beside(near: Points, point: Values, direction: Values) -> Values:
     return np.asarray(point + ((near - point) @ direction).mean() * direction)
 
 
+def _widths(near: Points, directions: Values, through: Values) -> Values:
+    """The radii of the empty cylinders along axes: float64 [k]."""
+    return np.asarray(np.sqrt(np.maximum(_squares(near, directions, through).min(1), 0)))
+
+
 def _distances(points: Points, directions: Values, through: Values) -> Values:
     """Of points [n, 3] to axes of ``directions`` [k, 3] ``through`` points [k, 3]: [k, n]."""
-    squares = (points**2).sum(1) - 2 * through @ points.T + (through**2).sum(1, keepdims=True)
-    lengths = directions @ points.T - (directions * through).sum(1, keepdims=True)
-    return np.asarray(np.sqrt(np.maximum(squares - lengths**2, 0)))
+    return np.asarray(np.sqrt(np.maximum(_squares(points, directions, through), 0)))
+
+
+def _squares(points: Points, directions: Values, through: Values) -> Values:
+    """The same, squared; a rounding error may be below 0."""
+    squares = (-2 * through) @ points.T
+    squares += np.einsum("ij,ij->i", points, points) + (through**2).sum(1, keepdims=True)
+    lengths = directions @ points.T
+    lengths -= (directions * through).sum(1, keepdims=True)
+    squares -= np.square(lengths, out=lengths)
+    return squares
 
 
 def _hole(point: Values, direction: Values | tuple[float, ...], radius: float) -> Hole:
@@ -223,12 +243,11 @@ def _hole(point: Values, direction: Values | tuple[float, ...], radius: float) -
     return Hole((x, y, z), (u, v, w), float(radius))
 
 
-def _half_sphere(count: int) -> list[tuple[float, float, float]]:
+@cache
+def _half_sphere(count: int) -> tuple[Vector, ...]:
     """Unit vectors, each standing for the same area: a Fibonacci lattice."""
     steps = np.arange(count) + 0.5
     heights, turns = steps / count, np.pi * (1 + 5**0.5) * steps
     flat = np.sqrt(1 - heights**2)
-    return [
-        (float(x), float(y), float(z))
-        for x, y, z in zip(flat * np.cos(turns), flat * np.sin(turns), heights, strict=True)
-    ]
+    rows = zip(flat * np.cos(turns), flat * np.sin(turns), heights, strict=True)
+    return tuple((float(x), float(y), float(z)) for x, y, z in rows)

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from detector.files import replacing
 from detector.printability.defects import ROTATED, TOP, Defect, Hole, HoleRules
 from detector.printability.grids import HoleSet
-from detector.printability.silhouettes import Occupied
+from features.silhouettes import Occupied
 from features.voxels import pack, unpack
 from ingest.errors import UsageError
 

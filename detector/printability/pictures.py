@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detector.printability.silhouettes import Occupied
 from features.picture import Picture
+from features.silhouettes import Occupied
 
 VIEWS = ("from above", "from the front", "from the side")
 """What the three columns show; below each is a cut at right angles to the same axis."""

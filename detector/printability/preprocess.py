@@ -21,8 +21,8 @@ import numpy as np
 from detector.printability.defects import Defect, place
 from detector.printability.grids import HoleSet
 from detector.printability.part_file import SUFFIX, Facts, Made, Making, read_part, write_part
-from detector.printability.silhouettes import Occupied
 from features.mesh import SUFFIXES, MeshError, load_mesh
+from features.silhouettes import Occupied
 from features.voxels import voxelize
 from ingest.errors import SourceError, UsageError
 from ingest.simulate import workers

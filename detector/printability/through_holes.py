@@ -22,9 +22,9 @@ from detector.printability.blocks import check_size, he_normal
 from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
 from detector.printability.openings import Opening, openings_above, openings_anywhere
-from detector.printability.silhouettes import Occupied
+from features.silhouettes import Occupied
 
-Profile: TypeAlias = npt.NDArray[np.float32]
+Profile: TypeAlias = npt.NDArray[np.float16]
 
 RINGS, SECTORS = 64, 24
 RING_VOXELS = 0.25
@@ -70,7 +70,7 @@ class ThroughHoles(nn.Module):
 
     def seen(self, found: Sequence[Opening]) -> Tensor:
         """The profiles of openings, float32 [k, RINGS, SECTORS], beside the network's weights."""
-        return torch.from_numpy(profiles_of([profile(one) for one in found])).to(self.scale.device)
+        return torch.from_numpy(profiles_of([profile(one) for one in found])).float().to(self.scale.device)
 
     def against(self, seen: Tensor) -> Tensor:
         """Profiles float32 [k, RINGS, SECTORS] -> logits [k]; above 0: this hole speaks against printing."""
@@ -123,7 +123,7 @@ def openings(occupied: Occupied, set_of_holes: HoleSet) -> tuple[Opening, ...]:
 
 
 def profile(opening: Opening) -> Profile:
-    """How far it is to the nearest material around an opening, float32 [RINGS, SECTORS], 1 for FAR and more.
+    """How far it is to the nearest material around an opening, float16 [RINGS, SECTORS], 1 for FAR and more.
 
     Distances, unlike pixels, know the radius of a hole to a hundredth of a voxel.
     """
@@ -131,9 +131,9 @@ def profile(opening: Opening) -> Profile:
     reach = RINGS * RING_VOXELS + FAR_VOXELS
     near = opening.flat[(np.abs(opening.flat) < reach).all(1)]
     if not len(near):
-        return np.ones((RINGS, SECTORS), np.float32)
+        return np.ones((RINGS, SECTORS), np.float16)
     away, _ = KDTree(near).query(places, distance_upper_bound=FAR_VOXELS)
-    return np.asarray(np.minimum(away, FAR_VOXELS) / FAR_VOXELS, np.float32).reshape(RINGS, SECTORS)
+    return np.asarray(np.minimum(away, FAR_VOXELS) / FAR_VOXELS, np.float16).reshape(RINGS, SECTORS)
 
 
 def _places() -> npt.NDArray[np.float64]:
@@ -147,8 +147,8 @@ _PLACES = _places()
 
 
 def profiles_of(seen: Sequence[Profile]) -> Profile:
-    """Profiles in one array, float32 [k, RINGS, SECTORS], also of none."""
-    return np.stack(seen) if seen else np.zeros((0, RINGS, SECTORS), np.float32)
+    """Profiles in one array, float16 [k, RINGS, SECTORS], also of none."""
+    return np.stack(seen) if seen else np.zeros((0, RINGS, SECTORS), np.float16)
 
 
 def _occupied(grids: Tensor) -> list[Occupied]:

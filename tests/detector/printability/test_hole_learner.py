@@ -11,7 +11,7 @@ import torch
 from detector.printability.dataset import Parts, load
 from detector.printability.defects import Defect
 from detector.printability.grids import HoleSet
-from detector.printability.hole_learner import HoleBatch, HoleLearner
+from detector.printability.hole_learner import QUIET, SPEAKS, HoleBatch, HoleLearner
 from detector.printability.learner import Changes
 from detector.printability.networks import build
 from detector.printability.through_holes import RINGS, SECTORS
@@ -52,9 +52,9 @@ def samples(parts: Parts, *defects: Defect) -> list[int]:
 def test_a_bad_hole_must_speak_and_nothing_else(parts: Parts) -> None:
     own = learner(parts)
     for index in samples(parts, Defect.MIDDLE_SMALL, Defect.BORDER_LARGE):
-        assert own.holes(index, 1).speaks.any()
+        assert (own.holes(index, 1).said == SPEAKS).any()
     for index in samples(parts, Defect.NONE, Defect.MIDDLE_LARGE):
-        assert not own.holes(index, 1).speaks.any()
+        assert (own.holes(index, 1).said == QUIET).all()
     for index in samples(parts, Defect.MIDDLE_LARGE):
         assert len(own.holes(index, 1).profiles) >= 1, "a good hole is seen, and must not speak"
 
@@ -72,7 +72,7 @@ def test_batches_hold_the_openings_of_their_samples(parts: Parts) -> None:
     assert [len(batch.printable) for batch in batches] == [4] * len(own.batches(1))
     for batch in batches:
         assert batch.profiles.shape == (len(batch.sample), RINGS, SECTORS)
-        assert not (batch.speaks * batch.printable[batch.sample]).any(), "no hole of a good part speaks"
+        assert (batch.said[batch.printable[batch.sample] > 0] == QUIET).all(), "no hole of a good part speaks"
 
 
 def test_two_ranks_have_all_of_a_batch(parts: Parts) -> None:
@@ -88,7 +88,7 @@ def test_two_ranks_have_all_of_a_batch(parts: Parts) -> None:
 def test_it_learns_from_what_it_is_told(parts: Parts) -> None:
     own = learner(parts)
     own.network.train()
-    batch = next(one for one in own.batches(1) if one.speaks.any())
+    batch = next(one for one in own.batches(1) if (one.said == SPEAKS).any())
     optimizer = torch.optim.Adam(own.network.parameters(), 3e-3)
     losses = []
     for _ in range(12):
@@ -102,9 +102,8 @@ def test_it_learns_from_what_it_is_told(parts: Parts) -> None:
 
 def test_a_batch_of_parts_without_openings_is_learned_from_as_well(parts: Parts) -> None:
     own = learner(parts)
-    none = HoleBatch(
-        torch.zeros(0, RINGS, SECTORS), torch.zeros(0), torch.zeros(0, dtype=torch.int64), torch.ones(4)
-    )
+    nothing = torch.zeros(0, dtype=torch.int64)
+    none = HoleBatch(torch.zeros(0, RINGS, SECTORS), nothing, nothing, torch.ones(4))
     loss = own.loss(none)
     loss.mean.backward()
     assert (loss.samples, bool(loss.mean.isfinite())) == (4, True)

@@ -15,7 +15,7 @@ from detector.printability.openings import (
     seen_along,
     surface,
 )
-from detector.printability.silhouettes import UP, Occupied, Vector
+from features.silhouettes import UP, Occupied, Vector
 
 SLANTED: Vector = (0.48, 0.6, 0.64)
 

@@ -11,7 +11,6 @@ from detector.printability.defects import Hole, drill
 from detector.printability.grids import HoleSet
 from detector.printability.networks import build, parameters
 from detector.printability.openings import Opening
-from detector.printability.silhouettes import UP
 from detector.printability.through_holes import (
     FAR_VOXELS,
     NOTHING,
@@ -23,6 +22,7 @@ from detector.printability.through_holes import (
     profiles_of,
     through_holes,
 )
+from features.silhouettes import UP
 from ingest.errors import UsageError
 from tests.detector.printability.test_openings import SLANTED, block
 
@@ -64,7 +64,7 @@ def test_a_hole_says_the_same_however_it_is_turned_about_its_axis(network: Throu
     opening = ring_of(9, 5.0)
     opening = opening._replace(flat=opening.flat + np.array([1.0, 0.5]))
     quarter = opening._replace(flat=opening.flat @ np.array([[0.0, 1.0], [-1.0, 0.0]]))
-    seen = [torch.from_numpy(profile(one)) for one in (opening, quarter)]
+    seen = [torch.from_numpy(profile(one)).float() for one in (opening, quarter)]
     assert not torch.allclose(*seen)
     with torch.inference_mode():
         said = network.against(torch.stack(seen))

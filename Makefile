@@ -41,7 +41,7 @@ $(PEERS): .ci/peers | $(READY)
 	PYTHON=$(BIN)/python .ci/peers
 
 test: $(READY) $(PEERS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -52,12 +52,12 @@ def model(parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     path = folder / "m.safetensors"
     found = told(
-        "train", "--data", parts, "--model-path", path, "--network", "ResNet_small", "--size", 64,
-        "--set", "rotated", "--epochs", 1, "--batch-size", 4, "--epoch-samples", 4,
+        "train", "--data", parts, "--model-path", path, "--size", 64, "--epochs", 1,
+        "--batch-size", 4, "--epoch-samples", 4,
         "--optimizer", "sgd", "--rate", 0.01, "--log-file", folder / "log",
         "--tracking", folder / "mlflow", "--full-precision",
     )  # fmt: skip
-    assert (found["network"], found["split"], found["epochs"]) == ("ResNet_small", "honest", 1)
+    assert (found["network"], found["split"], found["epochs"]) == ("ThroughHoles", "honest", 1)
     assert json.loads((folder / "log").read_text())["metrics"] == found["figures"]
     assert (folder / "mlflow" / "mlflow.sqlite").is_file()
     return path
@@ -106,8 +106,8 @@ def test_the_figures_are_told_to_programs_and_to_people(parts: Path, model: Path
 
 def test_a_search_tells_its_best(parts: Path, tmp_path: Path) -> None:
     found = told(
-        "tune", "--data", parts, "--trials", 1, "--epochs", 1, "--network", "ResNet_small", "--size", 64,
-        "--set", "rotated", "--batch-size", 4, "--epoch-samples", 4, "-o", tmp_path,
+        "tune", "--data", parts, "--trials", 1, "--epochs", 1, "--size", 64,
+        "--batch-size", 4, "--epoch-samples", 4, "-o", tmp_path,
     )  # fmt: skip
     assert found["best"] == found["tried"][0]
     assert found["best"]["params"]["optimizer"] in ("adam", "adadelta", "sgd")

@@ -35,6 +35,7 @@ from detector.printability.through_holes import (
     profile,
     profiles_of,
 )
+from detector.printability.whole_parts import fitted
 from detector.training.learner import Loss
 from features.silhouettes import Occupied
 
@@ -102,10 +103,13 @@ class HoleLearner(PrintabilityLearner):
         return Loss(whole + HOLES_WEIGHT * _of_holes(said, batch.said.to(device)), len(batch.printable))
 
     def validate(self) -> Mapping[str, float]:
-        """As ``PrintabilityLearner.validate``."""
+        """As ``PrintabilityLearner.validate``, of the evidence as ``calibrate`` is going to scale it."""
         own = self._place.share(self._split.validation)
-        logits = self._judging.logits(self.evidence(own)).double().cpu().numpy()
-        return figures(self._place.gather(np.stack([logits, self.printable(own)], 1)))
+        evidence = self.evidence(own).double().cpu().numpy()
+        rows = self._place.gather(np.stack([evidence, self.printable(own)], 1))
+        said, printable = torch.from_numpy(rows).unbind(1)
+        scale, shift = fitted(said, 1 - printable)
+        return figures(np.stack([-(rows[:, 0] * scale + shift), rows[:, 1]], 1))
 
     @torch.no_grad()
     def evidence(self, indices: Indices) -> Tensor:

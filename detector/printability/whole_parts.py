@@ -16,14 +16,17 @@ def calibrate(network: ThroughHoles, said: Tensor, against: Tensor) -> None:
 
     The truth is 1 for unprintable parts. Theirs is the highest likelihood.
     """
-    scale, shift = fitted(said.double().cpu().clone(), against.double())
+    scale, shift = fitted(said.double().cpu(), against.double())
     with torch.no_grad():
         network.scale.fill_(scale)
         network.shift.fill_(shift)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def fitted(said: Tensor, against: Tensor) -> tuple[float, float]:
     """The scale and shift with which ``said`` [n] are the best logits of ``against`` [n], 0 or 1."""
+    said, against = said.clone(), against.clone()
     numbers = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([numbers], max_iter=STEPS, line_search_fn="strong_wolfe")
 

@@ -14,13 +14,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from detector.printability.dataset import Indices
 from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
-from detector.printability.learner import PrintabilityLearner, figures, read_ahead
+from detector.printability.learner import PrintabilityLearner, figures, in_batches, read_ahead
 from detector.printability.openings import (
-    NEAR_DEGREES,
-    NEAR_VOXELS,
     Opening,
     angle_degrees,
     between_voxels,
+    is_view_through,
     openings_above,
     openings_anywhere,
     openings_near,
@@ -32,7 +31,6 @@ from detector.printability.through_holes import (
     Profile,
     ThroughHoles,
     openings,
-    profile,
     profiles_of,
 )
 from detector.printability.whole_parts import fitted
@@ -115,8 +113,7 @@ class HoleLearner(PrintabilityLearner):
     def evidence(self, indices: Indices) -> Tensor:
         """What the network says against each of these samples, as they are, float32 [n]."""
         missing = np.array([index for index in indices.tolist() if index not in self._held_out], np.int64)
-        batches = [missing[begin : begin + self._batch] for begin in range(0, len(missing), self._batch)]
-        for read, seen in read_ahead(batches, self._seen, self._threads()):
+        for read, seen in read_ahead(in_batches(missing, self._batch), self._seen, self._threads()):
             self._held_out.update(zip(read.tolist(), seen, strict=True))
         device = self._place.device
         parts = [torch.from_numpy(self._held_out[index]).to(device).float() for index in indices.tolist()]
@@ -134,7 +131,8 @@ class HoleLearner(PrintabilityLearner):
         chosen = order[np.argsort(found.said[order] != SPEAKS, kind="stable")][:MOST]
         profiles = found.profiles[chosen]
         if self._changes.turned:
-            profiles = profiles_of([_turned(one, random) for one in profiles])
+            for number, one in enumerate(profiles):
+                profiles[number] = _turned(one, random)
         return Holes(profiles, found.said[chosen])
 
     def printable(self, indices: Indices) -> npt.NDArray[np.float64]:
@@ -154,7 +152,7 @@ class HoleLearner(PrintabilityLearner):
         found = self._openings(index, occupied, drilled)
         bad = None if self._parts.labels[index] else drilled
         said = np.array([_said(bad, one.hole) for one in found], np.int8)
-        return Holes(profiles_of([profile(one) for one in found]), said)
+        return Holes(profiles_of(found), said)
 
     def _openings(self, index: int, occupied: Occupied, drilled: Hole | None) -> tuple[Opening, ...]:
         """All of them from above; along any direction those of the drilled hole, and the part's own."""
@@ -163,7 +161,7 @@ class HoleLearner(PrintabilityLearner):
         skin, own = surface(occupied), self._own_holes(index)
         if drilled is None:
             return tuple(seen_along(skin, hole) for hole in own)
-        apart = [hole for hole in own if not _through(drilled, hole)]
+        apart = [hole for hole in own if not is_view_through(drilled, hole)]
         return (*openings_near(occupied, drilled), *(seen_along(skin, hole) for hole in apart))
 
     def _own_holes(self, index: int) -> tuple[Hole, ...]:
@@ -175,7 +173,7 @@ class HoleLearner(PrintabilityLearner):
 
     def _seen(self, index: int) -> Profile:
         """The profiles of a held-out sample as it is: of all that is found, its hole being unknown."""
-        return profiles_of([profile(one) for one in openings(self._as_is(index), self._parts.holes)])
+        return profiles_of(openings(self._as_is(index), self._parts.holes))
 
 
 class HoleBatches:
@@ -183,7 +181,7 @@ class HoleBatches:
 
     def __init__(self, learner: HoleLearner, indices: Indices, size: int, epoch: int, threads: int) -> None:
         self._learner, self._epoch, self._threads = learner, epoch, threads
-        self._indices = [indices[begin : begin + size] for begin in range(0, len(indices), size)]
+        self._indices = in_batches(indices, size)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -213,13 +211,7 @@ def _said(bad: Hole | None, hole: Hole) -> int:
         return QUIET
     if between_voxels(bad, hole) < SAME_VOXELS and angle_degrees(bad, hole) < SAME_DEGREES:
         return SPEAKS
-    return NOT_ASKED if _through(bad, hole) else QUIET
-
-
-def _through(drilled: Hole, hole: Hole) -> bool:
-    """Whether an opening is a view through the drilled hole, aslant or not."""
-    near = between_voxels(drilled, hole) < drilled.radius + NEAR_VOXELS
-    return near and angle_degrees(drilled, hole) < NEAR_DEGREES
+    return NOT_ASKED if is_view_through(bad, hole) else QUIET
 
 
 def _turned(seen: Profile, random: np.random.Generator) -> Profile:

@@ -145,7 +145,7 @@ class Batches:
         self, parts: Parts, indices: Indices, size: int, read: Callable[[int], Occupied], threads: int = 1
     ) -> None:
         self._labels, self._read, self._threads = parts.labels, read, threads
-        self._indices = [indices[begin : begin + size] for begin in range(0, len(indices), size)]
+        self._indices = in_batches(indices, size)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -157,6 +157,11 @@ class Batches:
     def _batch(self, indices: Indices, grids: Sequence[Occupied]) -> Batch:
         voxels = torch.from_numpy(np.stack(grids).view(np.uint8)[:, None])
         return Batch(voxels, torch.from_numpy(self._labels[indices].astype(np.float32)))
+
+
+def in_batches(indices: Indices, size: int) -> list[Indices]:
+    """Indices in batches of ``size``; the last one may be smaller."""
+    return [indices[begin : begin + size] for begin in range(0, len(indices), size)]
 
 
 def read_ahead(

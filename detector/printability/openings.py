@@ -92,8 +92,7 @@ def openings_near(occupied: Occupied, hole: Hole) -> tuple[Opening, ...]:
     """Those of ``openings_anywhere`` that are views through one hole, aslant as well: for an eighth of it."""
     least = math.cos(math.radians(NEAR_DEGREES))
     towards = [one for one in _half_sphere(LOOKS) if abs(np.dot(one, hole.direction)) > least]
-    reach = hole.radius + NEAR_VOXELS
-    return _openings(occupied, towards, lambda seen: between_voxels(hole, seen) < reach)
+    return _openings(occupied, towards, lambda seen: is_view_through(hole, seen))
 
 
 def _openings(
@@ -154,6 +153,12 @@ def between_voxels(one: Hole, other: Hole) -> float:
     away = np.subtract(other.point, one.point)
     direction = np.array(one.direction)
     return float(np.linalg.norm(away - (away @ direction) * direction))
+
+
+def is_view_through(hole: Hole, seen: Hole) -> bool:
+    """Whether an opening is a view through this hole, aslant or not."""
+    near = between_voxels(hole, seen) < hole.radius + NEAR_VOXELS
+    return near and angle_degrees(hole, seen) < NEAR_DEGREES
 
 
 def _height(occupied: Occupied, i: int, j: int, radius: float) -> float:

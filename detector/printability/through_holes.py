@@ -70,7 +70,7 @@ class ThroughHoles(nn.Module):
 
     def seen(self, found: Sequence[Opening]) -> Tensor:
         """The profiles of openings, float32 [k, RINGS, SECTORS], beside the network's weights."""
-        return torch.from_numpy(profiles_of([profile(one) for one in found])).float().to(self.scale.device)
+        return torch.from_numpy(profiles_of(found)).float().to(self.scale.device)
 
     def against(self, seen: Tensor) -> Tensor:
         """Profiles float32 [k, RINGS, SECTORS] -> logits [k]; above 0: this hole speaks against printing."""
@@ -146,9 +146,9 @@ _PLACES = _places()
 """Where a profile is taken, voxels across the axis: [RINGS, SECTORS, 2]."""
 
 
-def profiles_of(seen: Sequence[Profile]) -> Profile:
-    """Profiles in one array, float16 [k, RINGS, SECTORS], also of none."""
-    return np.stack(seen) if seen else np.zeros((0, RINGS, SECTORS), np.float16)
+def profiles_of(found: Sequence[Opening]) -> Profile:
+    """The profiles of openings in one array, float16 [k, RINGS, SECTORS], also of none."""
+    return np.stack([profile(one) for one in found]) if found else np.zeros((0, RINGS, SECTORS), np.float16)
 
 
 def _occupied(grids: Tensor) -> list[Occupied]:

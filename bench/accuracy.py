@@ -23,13 +23,13 @@ from rich.console import Console
 from bench.accuracy_sets import FULL, MEASURED, QUICK, VALIDATION, Size, make_set, told, wanted_sets
 from bench.machine import ROOT, data_dir, origin
 from detector.learning.real_images import MANIFEST
+from ingest.running import FINE, run_stage
 from ingest.simulate.produce import Wanted
-from ingest.stage import FINE, run_stage
-from nozzlewatch.simulating import cores
+from nozzlewatch.progress import cores
 from nozzlewatch.watching import evaluated
 from nozzlewatch.watching.evaluate import measure, measure_images
 from nozzlewatch.watching.options import model_of
-from sinks.export import as_json
+from sinks.json_text import as_json
 
 OUT = ROOT / "out"
 

@@ -22,7 +22,8 @@ from detector.watch import Watch
 from detector.worker import DetectorWorker
 from ingest.errors import UsageError
 from ingest.records import NS_PER_S
-from ingest.stage import FINE, StoreSource, data_folder, run_stage
+from ingest.running import FINE, run_stage
+from ingest.stage import StoreSource, data_folder
 
 
 def build_worker(settings: DetectorSettings, source: StoreSource, part: tuple[int, int]) -> DetectorWorker:

@@ -13,7 +13,8 @@ from ingest.errors import SourceError
 from ingest.farm import load_farm
 from ingest.feed import Feed
 from ingest.records import Health
-from ingest.stage import FINE, StoreSource, data_folder, run_stage
+from ingest.running import FINE, run_stage
+from ingest.stage import StoreSource, data_folder
 from ingest.worker import IngestWorker
 
 

@@ -1,12 +1,9 @@
-"""What every stage's process does alike: stores, stopping, logging, exit codes, and saying that it lives."""
+"""What every stage's process does alike: stores that it opens and waits for, and saying that it lives."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +13,7 @@ from typing import cast
 
 import redis
 
-from ingest.errors import NozzlewatchError, StoreUnreachable, UsageError
+from ingest.errors import StoreUnreachable
 from ingest.farm import Farm
 from ingest.records import NS_PER_S, Health, Status, decode, encode
 from ingest.store import EmbeddedStores, Stores, StoreUrls, open_stores, wait_for_stores
@@ -35,9 +32,6 @@ FRESH_S = 3 * STATUS_EVERY_S
 RETRY_S = 0.5
 STORE_LIMIT_S = 10.0
 """How long a stage waits at its start for a store that does not answer, in s."""
-
-FINE, FAILED, WRONG_USE = 0, 1, 2
-"""Exit codes: all was well; what was asked for failed; wrong usage or configuration."""
 
 
 class StoreSource:
@@ -146,42 +140,6 @@ def watched_now(farm: Farm) -> dict[str, Status]:
         if status.printer and status.source == "ingest" and status.at_ns >= fresh_ns
         and status.health not in (Health.ENDED, Health.DOWN)
     }  # fmt: skip
-
-
-def run_stage(main: Callable[[threading.Event], int], *, debug: bool = False, quiet: bool = False) -> int:
-    """Run a stage until it ends or a signal stops it; returns its exit code.
-
-    ``main`` gets an event that SIGINT and SIGTERM set: it ends in order when it sees it. Errors of our own
-    are told in their own words; a traceback appears with ``debug`` alone. ``quiet`` logs warnings only.
-    """
-    level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return report_errors(lambda: main(stop), debug=debug)
-
-
-def report_errors(work: Callable[[], int], *, debug: bool = False) -> int:
-    """Run ``work`` and turn its errors into a message on standard error and an exit code."""
-    try:
-        return work()
-    except UsageError as error:
-        return _told(error, WRONG_USE, debug)
-    except NozzlewatchError as error:
-        return _told(error, FAILED, debug)
-    except BrokenPipeError:
-        # Whoever read our output has gone (``| head``): there is nobody to tell. Python would complain at
-        # its own exit when it flushes standard output, so that goes nowhere from here on.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-
-
-def _told(error: NozzlewatchError, code: int, debug: bool) -> int:
-    if debug:
-        raise error
-    sys.stderr.write(f"{error}\n")
-    return code
 
 
 def data_folder(farm: Farm) -> Path:

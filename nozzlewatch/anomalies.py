@@ -7,24 +7,20 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import msgspec
 import typer
-from rich.console import Console
 
 from detector.anomaly import Anomaly, Kind
 from ingest.errors import UsageError
 from ingest.records import NS_PER_S
-from ingest.stage import FINE, StoreSource, report_errors, run_stage
-from nozzlewatch.follow import AnomalyTopic, KafkaTopic
-from nozzlewatch.labelling import Said, label_text, labelled
+from ingest.running import FINE, report_errors, run_stage
 from nozzlewatch.output import print_anomalies, write_json
-from sinks.anomaly_text import one_line, to_dict
-from sinks.export import Format, export, format_of
-from sinks.kafka_address import read_address
-from sinks.read_log import read_anomalies
-from sinks.settings import SinkSettings, load_settings
+
+if TYPE_CHECKING:
+    from nozzlewatch.follow import AnomalyTopic, KafkaTopic
+    from sinks.settings import SinkSettings
 
 app = typer.Typer(no_args_is_help=True, help="Read the log of anomalies, follow them live, export them.")
 
@@ -48,6 +44,9 @@ def list_(
     json: JsonOption = None,
 ) -> None:
     """Print the anomalies of a log, each as it was known last."""
+    from rich.console import Console
+
+    from sinks.anomaly_text import to_dict
 
     def work() -> int:
         found = _read(source, since, until, printer, kind)
@@ -69,6 +68,7 @@ def tail(
     from_start: Annotated[bool, typer.Option(help="begin with what the topic still holds")] = False,
 ) -> None:
     """Follow the live topic: every anomaly as it opens, changes and closes. Ctrl-C ends it."""
+    from sinks.settings import load_settings
 
     def work(stop: threading.Event) -> int:
         with closing(_topic(load_settings(farm), from_start=from_start)) as topic:
@@ -85,7 +85,8 @@ def export_(
     source: Source,
     out: Annotated[Path, typer.Option("--out", "-o", help="the file to write")],
     format_: Annotated[
-        Format | None, typer.Option("--format", help="by default what the file's name ends with")
+        Literal["json", "csv", "parquet"] | None,
+        typer.Option("--format", help="by default what the file's name ends with"),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -93,9 +94,11 @@ def export_(
     kind: KindOption = None,
 ) -> None:
     """Write anomalies into one file: JSON, CSV or Parquet."""
+    from sinks.export import Format, export, format_of
 
     def work() -> int:
-        export(_read(source, since, until, printer, kind), out, format_ or format_of(out))
+        found = _read(source, since, until, printer, kind)
+        export(found, out, Format(format_) if format_ else format_of(out))
         return FINE
 
     raise typer.Exit(report_errors(work))
@@ -114,6 +117,8 @@ def label(
     text: Annotated[str, typer.Option(help="a remark")] = "",
 ) -> None:
     """Record what was truly so: of an anomaly, or of a stretch of a print that the watch missed."""
+    from nozzlewatch.labelling import Said, label_text, labelled
+    from sinks.settings import load_settings
 
     def work() -> int:
         settings = load_settings(farm)
@@ -127,6 +132,10 @@ def label(
 
 def _topic(settings: SinkSettings, *, from_start: bool) -> AnomalyTopic | KafkaTopic:
     """Where the farm's anomalies are followed: Kafka where its events go there, else its own store."""
+    from ingest.stage import StoreSource
+    from nozzlewatch.follow import AnomalyTopic, KafkaTopic
+    from sinks.kafka_address import read_address
+
     farm = settings.detector.farm
     if farm.table.events:
         return KafkaTopic(read_address(farm.table.events), from_start=from_start)
@@ -137,6 +146,9 @@ def _topic(settings: SinkSettings, *, from_start: bool) -> AnomalyTopic | KafkaT
 def _read(
     source: Path, since: str | None, until: str | None, printer: str | None, kind: Kind | None
 ) -> list[Anomaly]:
+    from sinks.read_log import read_anomalies
+    from sinks.settings import load_settings
+
     log = load_settings(source).log_path if source.suffix == ".toml" else source
     return read_anomalies(log, since=_time(since), until=_time(until), printer=printer, kind=kind)
 
@@ -152,6 +164,8 @@ def _time(text: str | None) -> int | None:
 
 
 def _say(out: TextIO, anomaly: Anomaly, *, as_json: bool) -> None:
+    from sinks.anomaly_text import one_line, to_dict
+
     line = msgspec.json.encode(to_dict(anomaly)).decode() if as_json else one_line(anomaly)
     out.write(f"{line}\n")
     out.flush()

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import sys
 import threading
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ingest.records import Action
+from ingest.running import FAILED, FINE, report_errors, run_stage
 from ingest.simulate.splits import Split
-from ingest.stage import FAILED, FINE, report_errors, run_stage
-from nozzlewatch import alerting, anomalies, printability, surface
-from nozzlewatch.output import write_json
-from nozzlewatch.watching import evaluate, finetune, predict, preprocess, train, tune
+from nozzlewatch.lazy import lazy_group
+
+LEARNING = ("preprocess", "train", "tune", "finetune", "predict", "evaluate")
+GROUPS = {
+    "anomalies": "nozzlewatch.anomalies:app",
+    "alert": "nozzlewatch.alerting:app",
+    "printability": "nozzlewatch.printability:app",
+    "surface": "nozzlewatch.surface:app",
+}
 
 app = typer.Typer(
+    cls=lazy_group({name: f"nozzlewatch.watching.{name}:{name}" for name in LEARNING} | GROUPS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="The watch for 3D-print farms: camera and telemetry lined up in time, failures told within seconds.",
 )
-app.add_typer(anomalies.app, name="anomalies")
-app.add_typer(alerting.app, name="alert")
-app.add_typer(printability.app, name="printability")
-app.add_typer(surface.app, name="surface")
 
 FarmFile = Annotated[Path, typer.Argument(help="the farm file (farm.toml)")]
 Debug = Annotated[bool, typer.Option("--debug", help="show tracebacks")]
@@ -47,6 +45,8 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         sys.stdout.write(f"nozzlewatch {version('nozzlewatch')}\n")
         raise typer.Exit(FINE)
 
@@ -100,18 +100,11 @@ def sink(farm: FarmFile, debug: Debug = False) -> None:
 @app.command()
 def check(farm: FarmFile, json: JsonOption = None, debug: Debug = False) -> None:
     """Try every camera, port, store and channel of a farm once; exit code 1 where one fails."""
-    from nozzlewatch.check import check_farm
+    from nozzlewatch.check import check_farm, tell
 
     def work() -> int:
         findings = check_farm(farm)
-        if json is not None:
-            write_json(json, [finding._asdict() for finding in findings])
-        else:
-            drawn = Table("part", "", "what it said")
-            for finding in findings:
-                verdict = Text("ok", style="green") if finding.fine else Text("FAILED", style="bold red")
-                drawn.add_row(Text(finding.part), verdict, Text(finding.told))
-            Console().print(drawn)
+        tell(findings, json)
         return FINE if all(finding.fine for finding in findings) else FAILED
 
     raise typer.Exit(report_errors(work, debug=debug))
@@ -124,15 +117,11 @@ def discover(
     debug: Debug = False,
 ) -> None:
     """Find cameras, serial ports and print services, as lines of a farm file that are ready to paste."""
-    from nozzlewatch.discover import NOTHING, farm_lines
     from nozzlewatch.discover import discover as work
+    from nozzlewatch.discover import tell
 
     def run() -> int:
-        found = work(seconds)
-        if json is not None:
-            write_json(json, [one._asdict() for one in found])
-        else:
-            sys.stdout.write(f"{farm_lines(found) or NOTHING}\n")
+        tell(work(seconds), json)
         return FINE
 
     raise typer.Exit(report_errors(run, debug=debug))
@@ -159,13 +148,14 @@ def migrate(
 def tell(
     farm: FarmFile,
     printer: Annotated[str, typer.Argument(help="the printer's name in the farm file")],
-    action: Annotated[Action, typer.Argument(help="what it is to do")],
+    action: Annotated[Literal["pause", "resume", "cancel"], typer.Argument(help="what it is to do")],
     debug: Debug = False,
 ) -> None:
     """Pause, resume or cancel a print, and say what the printer answered. The farm must be watched."""
+    from ingest.records import Action
     from nozzlewatch.telling import tell as work
 
-    raise typer.Exit(report_errors(lambda: work(farm, printer, action), debug=debug))
+    raise typer.Exit(report_errors(lambda: work(farm, printer, Action(action)), debug=debug))
 
 
 @app.command()
@@ -274,6 +264,7 @@ def simulate(
     """Make labelled recordings of simulated prints; the same command goes on where it was stopped."""
     from ingest.simulate.produce import Wanted
     from nozzlewatch import simulating as work
+    from nozzlewatch.progress import cores
 
     def run(stop: threading.Event) -> int:
         wanted = Wanted(
@@ -281,7 +272,7 @@ def simulate(
             size=work.size_of(size), gcode=work.gcode_of(gcode), pairs=pairs,
             kinds=work.kinds_of(kinds),
         )  # fmt: skip
-        work.tell(work.simulate(wanted, jobs or work.cores(), stop, quiet=json is not None), json)
+        work.tell(work.simulate(wanted, jobs or cores(), stop, quiet=json is not None), json)
         return FINE
 
     raise typer.Exit(run_stage(run, debug=debug, quiet=not debug))
@@ -306,8 +297,3 @@ def demo(
             lambda stop: work(printers, seconds, seed, folder, stop, json), debug=debug, quiet=not debug
         )
     )
-
-
-for _command in (preprocess.preprocess, train.train, tune.tune, finetune.finetune, predict.predict):
-    app.command()(_command)
-app.command()(evaluate.evaluate)

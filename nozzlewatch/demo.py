@@ -23,9 +23,10 @@ from rich.live import Live
 
 from detector.anomaly import Anomaly
 from ingest.errors import NozzlewatchError, UsageError
+from ingest.running import FAILED, FINE
 from ingest.simulate.demo import demo_names
 from ingest.simulate.farm import READY, TRUTH
-from ingest.stage import FAILED, FINE, STATUS_KEY
+from ingest.stage import STATUS_KEY
 from ingest.store import Stores, start_child
 from nozzlewatch.follow import AnomalyTopic
 from nozzlewatch.local import LocalFarm

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 from ingest.discover import Found, devices, services
+from nozzlewatch.output import write_json
 
 NOTHING = (
     "Found no camera, no serial port and no print service that announces itself.\n"
@@ -24,3 +26,11 @@ def discover(listen_s: float) -> list[Found]:
 def farm_lines(found: Sequence[Found]) -> str:
     """Lines for a farm file, what each is in a comment above it."""
     return "\n".join(f"# {one.name}\n{one.line}" for one in found)
+
+
+def tell(found: Sequence[Found], json: str | None) -> None:
+    """Print the lines for people, or write what was found as JSON for programs."""
+    if json is not None:
+        write_json(json, [one._asdict() for one in found])
+    else:
+        sys.stdout.write(f"{farm_lines(found) or NOTHING}\n")

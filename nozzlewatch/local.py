@@ -17,7 +17,8 @@ from types import TracebackType
 
 from ingest.errors import NozzlewatchError, StoreUnreachable
 from ingest.farm import SOURCES, PrinterTable
-from ingest.stage import FAILED, FINE, WRONG_USE, StoreSource, data_folder
+from ingest.running import FAILED, FINE, WRONG_USE
+from ingest.stage import StoreSource, data_folder
 from ingest.store import Stores, start_child
 from ingest.stream import GROUPS, backlog, key
 from sinks.settings import load_settings

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
-from detector.anomaly import Anomaly
 from ingest.errors import UsageError
-from sinks.anomaly_text import count_text, table
-from sinks.export import as_json
+from sinks.json_text import as_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from detector.anomaly import Anomaly
 
 
 def write_json(where: str, value: object) -> None:
@@ -29,5 +30,9 @@ def write_json(where: str, value: object) -> None:
 
 def print_anomalies(console: Console, anomalies: Sequence[Anomaly], zone: tzinfo | None = None) -> None:
     """Print a table of anomalies, or in words that there is none."""
+    from rich.text import Text
+
+    from sinks.anomaly_text import count_text, table
+
     told = count_text(len(anomalies))
     console.print(table(anomalies, zone, told) if anomalies else Text(told))

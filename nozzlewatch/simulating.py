@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections import Counter
@@ -10,14 +9,6 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from ingest.errors import UsageError
@@ -26,6 +17,7 @@ from ingest.simulate.produce import Made, Wanted, missing, produce
 from ingest.simulate.version import simulator_version
 from nozzlewatch.data import NONE, data_folder
 from nozzlewatch.output import write_json
+from nozzlewatch.progress import bar
 
 ALL = "all"
 SMALLEST, LARGEST = 64, 4096  # pixels of a side
@@ -106,11 +98,6 @@ def kinds_of(text: str | None) -> tuple[str, ...]:
     return asked
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def tell(simulated: Simulated, json: str | None) -> None:
     """Print what was made for people, or write it as JSON for programs."""
     if json is not None:
@@ -123,17 +110,4 @@ def tell(simulated: Simulated, json: str | None) -> None:
             f"{simulated.size / 2**20:.1f} MiB), {simulated.already_there} were there; simulator "
             f"{simulated.simulator}; failures: {kinds}"
         )
-    )
-
-
-def bar(quiet: bool) -> Progress:
-    """A bar on standard error: how many of how many, and for how long still."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
     )

@@ -11,7 +11,8 @@ from ingest.commands import ask
 from ingest.errors import UsageError
 from ingest.farm import load_farm
 from ingest.records import Action, Outcome
-from ingest.stage import FAILED, FINE, StoreSource
+from ingest.running import FAILED, FINE
+from ingest.stage import StoreSource
 
 
 def tell(farm_file: Path, printer: str, action: Action) -> int:

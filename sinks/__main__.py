@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ingest.farm import Farm
-from ingest.stage import FINE, StoreSource, data_folder, run_stage
+from ingest.running import FINE, run_stage
+from ingest.stage import StoreSource, data_folder
 from ingest.store import Stores
 from ingest.stream import LOG, key, leave
 from sinks.alerts import AlertWorker

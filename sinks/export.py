@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
@@ -14,6 +13,7 @@ import pyarrow.parquet as pa_parquet
 from detector.anomaly import Anomaly
 from ingest.errors import UsageError
 from sinks.anomaly_text import to_dict
+from sinks.json_text import as_json
 from sinks.parquet_rows import to_table
 from sinks.parquet_schema import ANOMALIES, ENTRY_COLUMNS
 from sinks.sink import Delivered
@@ -50,11 +50,6 @@ def export(anomalies: Sequence[Anomaly], out: Path, chosen: Format) -> None:
         writers[chosen]()
     except OSError as error:
         raise UsageError(f"{out}: found {error.strerror or error}, expected a file to write") from error
-
-
-def as_json(value: object) -> bytes:
-    """Indented JSON, ending with a line end."""
-    return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
 
 
 def _table(anomalies: Sequence[Anomaly]) -> pa.Table:

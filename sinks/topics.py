@@ -27,7 +27,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from ingest.errors import UsageError
-from ingest.stage import FINE, data_folder, run_stage
+from ingest.running import FINE, run_stage
+from ingest.stage import data_folder
 from sinks.consume import RETRY_S
 from sinks.handover import Handover
 from sinks.intake import Intake

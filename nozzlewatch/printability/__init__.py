@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from nozzlewatch.printability import check, evaluate, preprocess, train, tune
+from nozzlewatch.lazy import lazy_group
 
-app = typer.Typer(no_args_is_help=True, help="Tell which parts can be printed: check, train, evaluate.")
-for command in (check.check, preprocess.preprocess, train.train, tune.tune, evaluate.evaluate):
-    app.command()(command)
+app = typer.Typer(
+    cls=lazy_group(
+        {
+            name: f"nozzlewatch.printability.{name}:{name}"
+            for name in ("check", "preprocess", "train", "tune", "evaluate")
+        }
+    ),
+    no_args_is_help=True,
+    help="Tell which parts can be printed: check, train, evaluate.",
+)
+
+
+@app.callback()
+def top() -> None:
+    """Without it typer takes an app with no command of its own for an empty one."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ingest.stage import FAILED, FINE, report_errors
+from ingest.running import FAILED, FINE, report_errors
 
 
 def check(

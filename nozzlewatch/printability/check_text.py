@@ -1,11 +1,9 @@
-"""What was said of a part, for a terminal and in short texts that its page shares, and as JSON. Pure."""
+"""What was said of a part, for a terminal and in short texts that its page shares. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -20,8 +18,6 @@ from sinks.anomaly_text import plain
 
 SHOWN = 20
 """Findings that the terminal shows; JSON and the page have more."""
-MM_DIGITS, SHARE_DIGITS, SECONDS_DIGITS = 3, 6, 3
-"""Digits behind the point in JSON: what lies behind them is rounding."""
 _STYLES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red"}
 _SEVERITIES = {"fails": "red", "needs support": "yellow", "risky": "yellow"}
 
@@ -81,35 +77,6 @@ def support_text(way: Orientation) -> str:
     return f"{way.support_area_mm2:.0f} mm²"
 
 
-def to_dict(verdict: Verdict) -> dict[str, Any]:
-    """Everything but the findings' faces, as an object for JSON; mm are of the file's coordinates."""
-    where = verdict.network_where_mm
-    asked = verdict.probability is not None
-    return {
-        "file": verdict.file,
-        "printable": verdict.printable,
-        "needs_support": verdict.needs_support,
-        "headline": verdict.headline,
-        "reasons": list(verdict.reasons),
-        "advice": list(verdict.advice),
-        "size_mm": _mm(verdict.size_mm),
-        "triangles": verdict.triangles,
-        "watertight": verdict.watertight,
-        "process": msgspec.to_builtins(verdict.process),
-        "network": {
-            "probability": round(verdict.probability or 0.0, SHARE_DIGITS),
-            "threshold": verdict.threshold,
-            "where_mm": None if where is None else _mm(where),
-        }
-        if asked
-        else None,
-        "findings": [_finding(one) for one in verdict.findings],
-        "orientations": [_orientation(way) for way in verdict.orientations],
-        "notes": list(verdict.notes),
-        "seconds": {name: round(taken, SECONDS_DIGITS) for name, taken in verdict.seconds.items()},
-    }
-
-
 def _about(verdict: Verdict) -> str:
     triangles = f"{verdict.triangles:,}".replace(",", " ")
     surface = "closed" if verdict.watertight else "open"
@@ -139,29 +106,3 @@ def _findings(verdict: Verdict) -> Table | None:
     if len(verdict.findings) > SHOWN:
         table.caption = f"{len(verdict.findings) - SHOWN} more: --json and --report have them"
     return table
-
-
-def _finding(one: Finding) -> dict[str, Any]:
-    return {
-        "problem": one.problem.value,
-        "severity": one.severity,
-        "where_mm": _mm(one.where_mm),
-        "size_mm": round(one.size_mm, MM_DIGITS),
-        "angle_deg": None if one.angle_deg is None else round(one.angle_deg, 1),
-        "area_mm2": round(one.area_mm2, MM_DIGITS),
-        "faces": len(one.faces),
-        "text": one.text,
-    }
-
-
-def _orientation(way: Orientation) -> dict[str, Any]:
-    return {
-        "text": way.text,
-        "support_area_mm2": round(way.support_area_mm2, MM_DIGITS),
-        "height_mm": round(way.height_mm, MM_DIGITS),
-        "rotation": way.rotation.round(SHARE_DIGITS).tolist(),
-    }
-
-
-def _mm(point: Sequence[float]) -> list[float]:
-    return [round(value, MM_DIGITS) for value in point]

@@ -7,16 +7,12 @@ import time
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 
 from detector.printability.check import Steps, Verdict, check_mesh, usual_model
 from detector.printability.model_file import PrintabilityModel, load_model
 from detector.printability.physical.process import Process
-from features.mesh import Unit, load_mesh
+from features.mesh import Mesh, Unit, load_mesh
 from ingest.errors import UsageError
-from nozzlewatch.output import write_json
-from nozzlewatch.printability.check_report import write_report
-from nozzlewatch.printability.check_text import print_verdict, to_dict
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +37,27 @@ def run(asked: Asked) -> Verdict:
         loaded = load_mesh(asked.part, unit=asked.unit, closed=False)
     name = os.fsencode(asked.part).decode(errors="replace")
     verdict = check_mesh(loaded, name, process, model, steps)
+    _tell(asked, verdict, loaded.mesh)
+    return verdict
+
+
+def _tell(asked: Asked, verdict: Verdict, mesh: Mesh) -> None:
+    """Each way is imported where it is asked for: many parts are many checks, and each begins anew."""
     if asked.report is not None:
-        write_report(asked.report, verdict, loaded.mesh, time.time_ns())
+        from nozzlewatch.printability.check_report import write_report
+
+        write_report(asked.report, verdict, mesh, time.time_ns())
     if asked.json is not None:
+        from nozzlewatch.output import write_json
+        from nozzlewatch.printability.check_json import to_dict
+
         write_json(asked.json, to_dict(verdict))
     else:
+        from rich.console import Console
+
+        from nozzlewatch.printability.check_text import print_verdict
+
         print_verdict(Console(), verdict)
-    return verdict
 
 
 def _model(path: Path | None) -> PrintabilityModel | None:

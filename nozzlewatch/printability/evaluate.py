@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingest.stage import FINE, report_errors
+from ingest.running import FINE, report_errors
 from nozzlewatch.output import write_json
 from nozzlewatch.printability import options as of
 

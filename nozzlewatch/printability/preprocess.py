@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ingest.stage import FAILED, FINE, run_stage
+from ingest.running import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
 from nozzlewatch.printability import options as of
-from nozzlewatch.simulating import bar, cores
+from nozzlewatch.progress import bar, cores
 
 if TYPE_CHECKING:
     from detector.printability.part_file import Making

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ingest.stage import FINE, run_stage
+from ingest.running import FINE, run_stage
 from nozzlewatch.output import write_json
 from nozzlewatch.printability import options as of
 

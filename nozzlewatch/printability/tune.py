@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ingest.stage import FAILED, FINE, run_stage
+from ingest.running import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
 from nozzlewatch.printability import options as of
 

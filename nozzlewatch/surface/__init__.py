@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from nozzlewatch.surface import demo, evaluate, finetune, inspect, train, tune
+from nozzlewatch.lazy import lazy_group
 
 app = typer.Typer(
-    no_args_is_help=True, help="Tell which defect a surface has: train on folders, inspect, evaluate."
+    cls=lazy_group(
+        {
+            name: f"nozzlewatch.surface.{name}:{name}"
+            for name in ("train", "tune", "finetune", "inspect", "evaluate", "demo")
+        }
+    ),
+    no_args_is_help=True,
+    help="Tell which defect a surface has: train on folders, inspect, evaluate.",
 )
-for command in (train.train, tune.tune, finetune.finetune, inspect.inspect, evaluate.evaluate, demo.demo):
-    app.command()(command)
+
+
+@app.callback()
+def top() -> None:
+    """Without it typer takes an app with no command of its own for an empty one."""

@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from ingest.stage import FINE, report_errors
+from ingest.running import FINE, report_errors
 from nozzlewatch.output import write_json
 from nozzlewatch.surface import options as of
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingest.errors import UsageError
-from ingest.stage import FINE, report_errors
+from ingest.running import FINE, report_errors
 from nozzlewatch.output import write_json
 from nozzlewatch.surface import options as of
 

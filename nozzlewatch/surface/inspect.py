@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ingest.stage import FINE, report_errors
+from ingest.running import FINE, report_errors
 
 MIN_TILE_PX = 32
 """Shortest side of a tile, pixels: less of a surface shows nothing that can be told apart."""

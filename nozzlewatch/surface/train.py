@@ -11,7 +11,7 @@ import typer
 from msgspec.structs import replace
 from rich.console import Console
 
-from ingest.stage import FINE, run_stage
+from ingest.running import FINE, run_stage
 from nozzlewatch.output import write_json
 from nozzlewatch.surface import options as of
 

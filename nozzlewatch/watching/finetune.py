@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ingest.stage import FAILED, FINE, run_stage
+from ingest.running import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
-from nozzlewatch.simulating import cores
+from nozzlewatch.progress import cores
 from nozzlewatch.watching import options as of
 
 if TYPE_CHECKING:

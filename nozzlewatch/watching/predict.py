@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ingest.stage import FINE, report_errors
+from ingest.running import FINE, report_errors
 from nozzlewatch.watching import options as of
 
 

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ingest.stage import FAILED, FINE, run_stage
+from ingest.running import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
-from nozzlewatch.simulating import bar, cores
+from nozzlewatch.progress import bar, cores
 from nozzlewatch.watching import options as of
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ingest.stage import FAILED, FINE, run_stage
+from ingest.running import FAILED, FINE, run_stage
 from nozzlewatch.output import write_json
 from nozzlewatch.surface.options import trunk_of
 from nozzlewatch.watching import options as of

@@ -254,21 +254,3 @@ def test_tail_tells_what_the_topic_holds_then_what_comes_and_ends_in_order(tmp_p
             tail.send_signal(signal.SIGINT)
             assert tail.wait(20) == 0
         stores.close()
-
-
-HELP = """
-import sys
-from nozzlewatch.cli import app
-for command in ([], ["replay"], ["watch"], ["anomalies", "export"]):
-    app([*command, "--help"], standalone_mode=False)
-sys.exit("torch was loaded" if "torch" in sys.modules else 0)
-"""
-
-
-def test_help_comes_without_loading_the_network(work: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-c", HELP], check=False, capture_output=True, text=True, timeout=60
-    )
-    assert ran.returncode == 0, ran.stderr
-    for word in ("demo", "watch", "replay", "check", "anomalies", "--version"):
-        assert word in ran.stdout

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import torch
 from torch import nn
 
-from detector.printability.dataset import How, Parts, Split, load, split
+from detector.printability.dataset import How, Indices, Parts, Split, load, split
 from detector.printability.grids import HoleSet
 from detector.printability.hole_learner import HoleLearner
 from detector.printability.learner import LAYOUT, Changes, PrintabilityLearner
@@ -23,7 +24,7 @@ from detector.printability.networks import build, parameters
 from detector.printability.through_holes import ThroughHoles
 from detector.printability.whole_parts import calibrate
 from detector.training.checkpoint import Epoch
-from detector.training.distributed import Place, running
+from detector.training.distributed import Place, order, running
 from detector.training.loop import Fitted, fit
 from detector.training.recipe import Options, Recipe
 from detector.training.tracking import NoTracker, Tracker, tracking
@@ -36,7 +37,7 @@ class PrintabilityTraining(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: ``network`` is a name of NETWORKS, ``size`` is in voxels a side.
 
     ``how`` says who is held out, ``balanced`` as in ``dataset.load``; ``epoch_samples`` is the most that an
-    epoch learns from.
+    epoch learns from, ``validation_samples`` the most that it is judged by.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class PrintabilityTraining(msgspec.Struct, frozen=True, kw_only=True):
     balanced: bool = True
     batch_size: int = 16
     epoch_samples: int | None = None
+    validation_samples: int | None = None
     changes: Changes = Changes()
     log_file: Path | None = None
     tracked_in: Path | None = None
@@ -91,9 +93,10 @@ def train(asked: PrintabilityTraining, stop: threading.Event) -> Trained | None:
     goes on from there with ``resume``. Raises UsageError, NotFinite.
     """
     parts = load(asked.folder, asked.holes, balanced=asked.balanced)
+    held = split(parts, asked.how, asked.recipe.seed)
     lesson = Lesson(
-        parts, split(parts, asked.how, asked.recipe.seed), asked.size, asked.batch_size, asked.changes,
-        asked.epoch_samples,
+        parts, held._replace(validation=_some(held.validation, asked)), asked.size, asked.batch_size,
+        asked.changes, asked.epoch_samples,
     )  # fmt: skip
     network = build(asked.network, asked.size, asked.recipe.seed, asked.holes)
     checkpoint = asked.model_path.with_name(asked.model_path.name + ".training")
@@ -148,6 +151,11 @@ def learn(
     return fitted
 
 
+def _some(indices: Indices, asked: PrintabilityTraining) -> Indices:
+    """The same ones in every epoch, drawn by the recipe's seed."""
+    return np.sort(indices[order(len(indices), asked.recipe.seed, 0)[: asked.validation_samples]])
+
+
 def _with_shared_norms(network: nn.Module) -> nn.Module:
     shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     return shared
@@ -184,5 +192,6 @@ def _told_of(asked: PrintabilityTraining) -> dict[str, object]:
     return {
         "network": asked.network, "size": asked.size, "holes": asked.holes.value, "split": asked.how,
         "balanced": asked.balanced, "batch_size": asked.batch_size, "epoch_samples": asked.epoch_samples,
+        "validation_samples": asked.validation_samples,
         **asked.changes._asdict(),
     }  # fmt: skip

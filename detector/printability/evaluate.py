@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -16,10 +17,12 @@ from detector.model.hardware import choose_device
 from detector.printability.dataset import Indices, Parts, load, split
 from detector.printability.defects import Defect
 from detector.printability.grids import HoleSet
-from detector.printability.learner import Batches
+from detector.printability.learner import LAYOUT, Batches
 from detector.printability.model_file import PrintabilityModel, load_model
+from detector.printability.networks import placed
 from detector.printability.pictures import views
 from detector.training.auc import auc_interval, draws_of_auc
+from detector.training.distributed import Place
 from detector.training.intervals import Interval, bootstrap
 from detector.training.metrics import roc_auc
 from features.stills import write_png
@@ -102,19 +105,21 @@ def evaluate(
     *,
     part: Judged = "test",
     batch_size: int = 16,
+    mixed_precision: bool = False,
     pictures: Path | None = None,
     most_pictures: int = 60,
     seed: int = 0,
 ) -> Evaluated:
     """Judge the samples that were held out when the network was trained, or all of another folder.
 
-    ``pictures`` is a folder for pictures of the surest failures. Raises UsageError, SourceError.
+    ``pictures`` is a folder for pictures of the surest failures; ``mixed_precision`` as in a ``Recipe``.
+    Raises UsageError, SourceError.
     """
     model = load_model(model_path)
     about = model.about
     parts = load(folder, about.holes, balanced=about.balanced)
     chosen = chosen_of(parts, model, part)
-    probabilities, ms = judge(model, parts, chosen, batch_size)
+    probabilities, ms = judge(model, parts, chosen, batch_size, mixed_precision=mixed_precision)
     labels, groups = parts.labels[chosen], parts.groups[chosen]
     return Evaluated(
         model_path=str(model_path), folder=str(folder), network=about.network, size=about.size,
@@ -139,18 +144,25 @@ def chosen_of(parts: Parts, model: PrintabilityModel, part: Judged) -> Indices:
 
 @torch.inference_mode()
 def judge(
-    model: PrintabilityModel, parts: Parts, chosen: Indices, batch_size: int, threads: int = 2
+    model: PrintabilityModel,
+    parts: Parts,
+    chosen: Indices,
+    batch_size: int,
+    threads: int = 2,
+    *,
+    mixed_precision: bool = False,
 ) -> tuple[Values, float]:
     """The probability that each sample is printable, float64 [n], and ms a sample in the network."""
     device = choose_device("auto")
-    network = model.network.to(device)
+    place, network = Place(0, 1, device), placed(model.network, device)
     batches = Batches(
         parts, chosen, batch_size, lambda index: parts.occupied(index, model.about.size), threads
     )
     found, took = [np.zeros(0)], 0.0
     for batch in batches:
         began = time.perf_counter()
-        logits = network(batch.voxels.to(device).float())
+        with place.autocast() if mixed_precision else nullcontext():
+            logits = network(batch.voxels.to(device, memory_format=LAYOUT).float())
         found.append(torch.sigmoid(logits.double()).cpu().numpy())
         took += time.perf_counter() - began
     network.to("cpu")

@@ -40,8 +40,8 @@ from features.silhouettes import Occupied
 Said: TypeAlias = npt.NDArray[np.int8]
 
 SPEAKS, QUIET, NOT_ASKED = 1, 0, -1
-SAME_VOXELS, SAME_DEGREES = 1.5, 25.0
-"""An opening that differs less from the drilled hole is that hole: a short one is seen from many directions.
+SAME_VOXELS, SAME_DEGREES = 1.5, 12.0
+"""An opening that differs less from the drilled hole is that hole: the axis of a short one is not sure.
 Other views through a bad hole are not asked: aslant it looks like another."""
 MOST = 8
 """Openings of a part that are learned from at a time, those that speak among them."""

@@ -48,6 +48,15 @@ def build(name: str, size: int, seed: int = 0, holes: HoleSet = HoleSet.TOP) -> 
     return network
 
 
+def placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network itself, on a device, its weights in the order in which convolutions are quickest.
+
+    In bfloat16 on a CPU they take half the time so.
+    """
+    layout = torch.channels_last if isinstance(network, ThroughHoles) else torch.channels_last_3d
+    return network.to(device, memory_format=layout)  # type: ignore[no-any-return, call-overload]
+
+
 def parameters(network: nn.Module) -> int:
     """How many numbers the network learns."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -18,9 +18,9 @@ from torch import nn
 from detector.printability.dataset import How, Indices, Parts, Split, load, split
 from detector.printability.grids import HoleSet
 from detector.printability.hole_learner import HoleLearner
-from detector.printability.learner import LAYOUT, Changes, PrintabilityLearner
+from detector.printability.learner import Changes, PrintabilityLearner
 from detector.printability.model_file import About, PrintabilityModel, save_model
-from detector.printability.networks import build, parameters
+from detector.printability.networks import build, parameters, placed
 from detector.printability.through_holes import ThroughHoles
 from detector.printability.whole_parts import calibrate
 from detector.training.checkpoint import Epoch
@@ -133,8 +133,7 @@ def learn(
     Between GPUs batch norms take their statistics over the whole batch, as one process would; between CPUs
     over each rank's own part.
     """
-    layout = torch.channels_last if isinstance(network, ThroughHoles) else LAYOUT
-    network.to(place.device, memory_format=layout)  # type: ignore[call-overload]
+    placed(network, place.device)
     shared = place.world > 1 and place.device.type == "cuda"
     taught = _with_shared_norms(network) if shared else network
     teacher = HoleLearner if isinstance(taught, ThroughHoles) else PrintabilityLearner

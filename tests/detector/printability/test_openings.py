@@ -9,7 +9,6 @@ from detector.printability.defects import Hole, drill
 from detector.printability.openings import (
     angle_degrees,
     between_voxels,
-    climb,
     openings_above,
     openings_anywhere,
     seen_along,
@@ -72,14 +71,6 @@ def test_two_holes_are_two_openings_and_the_same_part_gives_them_again() -> None
     assert found == again
     for hole in holes:
         assert any(angle_degrees(one, hole) < 1 and between_voxels(one, hole) < 0.3 for one in found)
-
-
-def test_a_climb_does_not_leave_the_part_through_a_thin_wall() -> None:
-    hole = through((0.0, 0.0, 1.0), 6.0, (20.0, 32, 32))  # a wall of 2 voxels towards x = 12
-    skin = surface(drill(block(), hole))
-    found = climb(skin, Hole((21.0, 31.5, 32.0), (0.05, 0.0, 0.9987), 3.0))
-    assert between_voxels(found, hole) < 0.3
-    assert found.radius < 6.5
 
 
 def test_a_view_along_a_hole_has_nothing_within_its_radius() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,10 +15,11 @@ import numpy.typing as npt
 import torch
 
 from detector.model.hardware import choose_device
+from detector.printability.batches import Batches
 from detector.printability.dataset import Indices, Parts, load, split
 from detector.printability.defects import Defect
 from detector.printability.grids import HoleSet
-from detector.printability.learner import LAYOUT, Batches
+from detector.printability.learner import LAYOUT, voxel_batch
 from detector.printability.model_file import PrintabilityModel, load_model
 from detector.printability.networks import placed
 from detector.printability.pictures import views
@@ -156,8 +158,9 @@ def judge(
     device = choose_device("auto")
     place, network = Place(0, 1, device), placed(model.network, device)
     batches = Batches(
-        parts, chosen, batch_size, lambda index: parts.occupied(index, model.about.size), threads
-    )
+        chosen, batch_size, lambda index: parts.occupied(index, model.about.size),
+        partial(voxel_batch, parts), threads,
+    )  # fmt: skip
     found, took = [np.zeros(0)], 0.0
     for batch in batches:
         began = time.perf_counter()

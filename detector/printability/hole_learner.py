@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from detector.printability.batches import Batches
 from detector.printability.dataset import Indices
 from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
-from detector.printability.learner import PrintabilityLearner, figures, in_batches, read_ahead
+from detector.printability.learner import PrintabilityLearner, figures
 from detector.printability.openings import (
     Opening,
     angle_degrees,
@@ -86,9 +88,10 @@ class HoleLearner(PrintabilityLearner):
     def _judging(self) -> ThroughHoles:
         return cast(ThroughHoles, self.network)
 
-    def batches(self, epoch: int) -> HoleBatches:  # type: ignore[override]
+    def batches(self, epoch: int) -> Batches[Holes, HoleBatch]:  # type: ignore[override]
         """As ``Learner.batches``."""
-        return HoleBatches(self, self._drawn(epoch), self._own(self._batch), epoch, self._threads())
+        read = partial(self.holes, epoch=epoch)
+        return Batches(self._drawn(epoch), self._own(self._batch), read, self._together, self._threads())
 
     def loss(self, batch: HoleBatch) -> Loss:  # type: ignore[override]
         """As ``Learner.loss``."""
@@ -113,8 +116,8 @@ class HoleLearner(PrintabilityLearner):
     def evidence(self, indices: Indices) -> Tensor:
         """What the network says against each of these samples, as they are, float32 [n]."""
         missing = np.array([index for index in indices.tolist() if index not in self._held_out], np.int64)
-        for read, seen in read_ahead(in_batches(missing, self._batch), self._seen, self._threads()):
-            self._held_out.update(zip(read.tolist(), seen, strict=True))
+        for found in Batches(missing, self._batch, self._seen, _by_index, self._threads()):
+            self._held_out.update(found)
         device = self._place.device
         parts = [torch.from_numpy(self._held_out[index]).to(device).float() for index in indices.tolist()]
         said = [self._judging.evidence(seen) for seen in parts]
@@ -134,6 +137,14 @@ class HoleLearner(PrintabilityLearner):
             for number, one in enumerate(profiles):
                 profiles[number] = _turned(one, random)
         return Holes(profiles, found.said[chosen])
+
+    def _together(self, indices: Indices, found: Sequence[Holes]) -> HoleBatch:
+        return HoleBatch(
+            torch.from_numpy(np.concatenate([one.profiles for one in found])).float(),
+            torch.from_numpy(np.concatenate([one.said for one in found])).long(),
+            torch.from_numpy(np.repeat(np.arange(len(found)), [len(one.said) for one in found])),
+            torch.from_numpy(self.printable(indices)).float(),
+        )
 
     def printable(self, indices: Indices) -> npt.NDArray[np.float64]:
         """The labels of samples, 1 for printable ones, float64 [n]."""
@@ -176,27 +187,8 @@ class HoleLearner(PrintabilityLearner):
         return profiles_of(openings(self._as_is(index), self._parts.holes))
 
 
-class HoleBatches:
-    """The openings of samples, batch by batch; the next ones are read meanwhile."""
-
-    def __init__(self, learner: HoleLearner, indices: Indices, size: int, epoch: int, threads: int) -> None:
-        self._learner, self._epoch, self._threads = learner, epoch, threads
-        self._indices = in_batches(indices, size)
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __iter__(self) -> Iterator[HoleBatch]:
-        def read(index: int) -> Holes:
-            return self._learner.holes(index, self._epoch)
-
-        for indices, found in read_ahead(self._indices, read, self._threads):
-            yield HoleBatch(
-                torch.from_numpy(np.concatenate([one.profiles for one in found])).float(),
-                torch.from_numpy(np.concatenate([one.said for one in found])).long(),
-                torch.from_numpy(np.repeat(np.arange(len(found)), [len(one.said) for one in found])),
-                torch.from_numpy(self._learner.printable(indices)).float(),
-            )
+def _by_index(indices: Indices, seen: Sequence[Profile]) -> dict[int, Profile]:
+    return dict(zip(indices.tolist(), seen, strict=True))
 
 
 def _of_holes(logits: Tensor, said: Tensor) -> Tensor:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from detector.printability.batches import Batches
 from detector.printability.dataset import Indices, Parts, Split
 from detector.training.distributed import Place, order
 from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
 from features.silhouettes import Occupied
 
-Read = TypeVar("Read")
-
-AHEAD = 2
-"""Batches that are read while one is learned from."""
 MOST_THREADS = 16
 LAYOUT = torch.channels_last_3d
 """Of voxels, as that of weights (``networks.placed``)."""
@@ -79,13 +75,10 @@ class PrintabilityLearner:
         del name
         return 1.0
 
-    def batches(self, epoch: int) -> Batches:
+    def batches(self, epoch: int) -> Batches[Occupied, Batch]:
         """As ``Learner.batches``."""
 
-        def read(index: int) -> Occupied:
-            return self._changed(index, epoch)
-
-        return Batches(self._parts, self._drawn(epoch), self._own(self._batch), read, self._threads())
+        return self._of_voxels(self._drawn(epoch), lambda index: self._changed(index, epoch))
 
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
@@ -95,7 +88,7 @@ class PrintabilityLearner:
     def validate(self) -> Mapping[str, float]:
         """``loss``, ``accuracy`` and ``auc`` over the validation samples, as they are."""
         own = self._place.share(self._split.validation)
-        batches = Batches(self._parts, own, self._own(self._batch), self._as_is, self._threads())
+        batches = self._of_voxels(own, self._as_is)
         judged = [torch.stack(self._judged(batch), 1).double().cpu().numpy() for batch in batches]
         return figures(self._place.gather(np.concatenate(judged) if judged else np.zeros((0, 2))))
 
@@ -105,6 +98,11 @@ class PrintabilityLearner:
         drawn = order(len(self._split.train), self._seed, epoch)[: self._epoch_samples]
         whole = max(len(drawn) - len(drawn) % self._batch, min(len(drawn), self._batch))
         return self._place.share(self._split.train[drawn[:whole]])
+
+    def _of_voxels(self, indices: Indices, read: Callable[[int], Occupied]) -> Batches[Occupied, Batch]:
+        return Batches(
+            indices, self._own(self._batch), read, partial(voxel_batch, self._parts), self._threads()
+        )
 
     def _changed(self, index: int, epoch: int) -> Occupied:
         """A sample as it looks in this epoch, whichever rank reads it."""
@@ -138,43 +136,7 @@ def figures(rows: npt.NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-class Batches:
-    """Some samples, batch by batch; the next ones are read on ``threads`` threads meanwhile."""
-
-    def __init__(
-        self, parts: Parts, indices: Indices, size: int, read: Callable[[int], Occupied], threads: int = 1
-    ) -> None:
-        self._labels, self._read, self._threads = parts.labels, read, threads
-        self._indices = in_batches(indices, size)
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for indices, grids in read_ahead(self._indices, self._read, self._threads):
-            yield self._batch(indices, grids)
-
-    def _batch(self, indices: Indices, grids: Sequence[Occupied]) -> Batch:
-        voxels = torch.from_numpy(np.stack(grids).view(np.uint8)[:, None])
-        return Batch(voxels, torch.from_numpy(self._labels[indices].astype(np.float32)))
-
-
-def in_batches(indices: Indices, size: int) -> list[Indices]:
-    """Indices in batches of ``size``; the last one may be smaller."""
-    return [indices[begin : begin + size] for begin in range(0, len(indices), size)]
-
-
-def read_ahead(
-    batches: Sequence[Indices], read: Callable[[int], Read], threads: int
-) -> Iterator[tuple[Indices, list[Read]]]:
-    """Each batch of indices with what is read for them; the next ones are read on threads meanwhile."""
-    with ThreadPoolExecutor(threads) as pool:
-        reading: deque[list[Future[Read]]] = deque()
-        try:
-            for number, indices in enumerate(batches):
-                while len(reading) <= AHEAD and number + len(reading) < len(batches):
-                    wanted = batches[number + len(reading)].tolist()
-                    reading.append([pool.submit(read, index) for index in wanted])
-                yield indices, [one.result() for one in reading.popleft()]
-        finally:
-            pool.shutdown(cancel_futures=True)
+def voxel_batch(parts: Parts, indices: Indices, grids: Sequence[Occupied]) -> Batch:
+    """The grids bool [size, size, size] of samples, as a batch."""
+    voxels = torch.from_numpy(np.stack(grids).view(np.uint8)[:, None])
+    return Batch(voxels, torch.from_numpy(parts.labels[indices].astype(np.float32)))

@@ -182,7 +182,7 @@ def test_a_worker_ends_in_good_order_while_no_broker_answers(
         wait_for_rows(100, tmp_path)
         kafka.down()
         wait_until(lambda: "waiting, nothing is lost" in worker.told(), LIMIT_S)
-        worker.end(within_s=30.0)
+        worker.end(within_s=LIMIT_S)
     assert rows(tmp_path) == once(0, 100)
 
 

@@ -75,7 +75,8 @@ def test_what_comes_faster_than_the_disk_takes_it_is_counted_and_marked(
             for item in items:  # at once: nothing is written meanwhile
                 recorder.take(item, own_ns(item))
             before = recorder.size
-            await until(lambda: recorder.size > before + 50_000, "the disk to take what waited")
+            await until(lambda: "recording goes on" in caplog.text, "it to go on")
+            assert recorder.size > before + 50_000, "the disk has taken what waited"
             recorder.take(last, own_ns(last))
         return recorder
 

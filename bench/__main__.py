@@ -18,6 +18,7 @@ from bench import alignment, crowd, frames, gcode, judging, pipeline, serving, t
 from bench.figure import Figure
 from bench.machine import ROOT, origin
 from ingest.simulate.recording import write_recording
+from sinks.json_text import as_json
 
 RESULTS = ROOT / "bench" / "results.json"
 RECORDING_S = 900
@@ -75,7 +76,7 @@ def _before() -> dict[str, object]:
 
 
 def _write(told: dict[str, object]) -> None:
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    RESULTS.write_bytes(as_json(told))
 
 
 def _measured(folder: Path, console: Console) -> Iterator[Figure]:

@@ -25,6 +25,7 @@ from ingest.simulate.produce import Wanted
 from ingest.simulate.splits import Split
 from nozzlewatch.simulating import simulate
 from nozzlewatch.watching.preprocess import make_prints
+from sinks.json_text import as_json
 
 MINUTES, FPS = 15.0, 0.2
 WHOLE = "set.json"
@@ -108,7 +109,7 @@ def make_set(wanted: Wanted, jobs: int, stop: threading.Event, *, keep: bool = F
         made = make_prints(recordings_in([wanted.folder]), folder, jobs, stop)
         if made.broken:
             raise SourceError(f"{folder}: {made.broken[0]}; {len(made.broken)} recordings became no print")
-        (folder / WHOLE).write_bytes(msgspec.json.format(msgspec.json.encode(wanted.held)) + b"\n")
+        (folder / WHOLE).write_bytes(as_json(wanted.held))
     if not keep:
         shutil.rmtree(wanted.folder, ignore_errors=True)
     return shards_in([folder])

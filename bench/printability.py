@@ -25,6 +25,7 @@ from bench.printability_tables import in_findings, page
 from bench.printability_trials import NETS, OUT, PARTS, TRIALS, Row, path_of
 from bench.printability_voxels import voxel_figures
 from detector.printability.evaluate import Evaluated
+from sinks.json_text import as_json
 
 RESULTS = ROOT / "bench" / "printability.json"
 FINDINGS = ROOT / "docs" / "findings.md"
@@ -42,7 +43,7 @@ def main() -> None:
         sys.exit("some trainings failed: run them by hand to see why (python -m bench.printability_trials)")
     rows = {name: msgspec.json.decode(path_of(name).read_bytes(), type=Row) for name in _there()}
     told = {**origin(COMMAND), **figures(rows)}
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    RESULTS.write_bytes(as_json(told))
     table = page(rows, costs())
     FINDINGS.write_text(in_findings(FINDINGS.read_text(encoding="utf-8"), table), encoding="utf-8")
     console.print(table, markup=False)

@@ -27,6 +27,7 @@ from bench.surface_trials import MSA, TEST
 from detector.model.engine import compiled
 from detector.surface.networks import build
 from detector.training.intervals import mean_over_seeds, wilson
+from sinks.json_text import as_json
 
 RESULTS = ROOT / "bench" / "surface.json"
 FINDINGS = ROOT / "docs" / "findings.md"
@@ -48,7 +49,7 @@ def main() -> None:
     rows = Rows.read(SEEDS)
     speed = ms_per_image()
     told = {**origin(COMMAND), **figures(rows), "ms_per_image": speed["fast"], "ms": speed}
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    RESULTS.write_bytes(as_json(told))
     page = tables(rows, speed)
     FINDINGS.write_text(in_findings(FINDINGS.read_text(encoding="utf-8"), page), encoding="utf-8")
     console.print(page, markup=False)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from features.drawn import drawn_test
 from ingest.records import NS_PER_S
-from nozzlewatch.output import write_json
 from sinks.channels import Channel
 from sinks.errors import ChannelError
 from sinks.message import About, Message, Phase
@@ -49,14 +43,6 @@ def test_message(farm: str, now_ns: int) -> Message:
     )  # fmt: skip
 
 
-def tell(found: Sequence[Tried], json: str | None) -> None:
-    """Print how the channels did for people, or write it as JSON for programs."""
-    if json is not None:
-        write_json(json, [one._asdict() for one in found])
-    else:
-        Console().print(_table(found))
-
-
 def _tried(channel: Channel, message: Message, picture: bytes) -> Tried:
     began_s = time.monotonic()
     try:
@@ -66,13 +52,3 @@ def _tried(channel: Channel, message: Message, picture: bytes) -> Tried:
     finally:
         channel.close()
     return Tried(channel.name, True, f"taken in {(time.monotonic() - began_s) * 1000:.0f} ms")
-
-
-def _table(found: Sequence[Tried]) -> Table:
-    drawn = Table("channel", "", "what it said")
-    for one in found:
-        verdict = Text("ok", style="green") if one.fine else Text("FAILED", style="bold red")
-        drawn.add_row(Text(one.channel), verdict, Text(one.told))
-    if not found:
-        drawn.add_row("none", Text("FAILED", style="bold red"), Text(NO_CHANNEL))
-    return drawn

@@ -33,12 +33,13 @@ JsonOption = Annotated[
 @app.command("test")
 def test(farm: FarmFile, json: JsonOption = None, debug: Debug = False) -> None:
     """Send a real alert through each channel, with a picture; exit code 1 where one does not take it."""
-    from nozzlewatch.alert_trial import tell, try_channels
+    from nozzlewatch.alert_trial import NO_CHANNEL, try_channels
+    from nozzlewatch.output import tell_tried
     from sinks.settings import load_settings
 
     def work() -> int:
         found = try_channels(load_settings(farm))
-        tell(found, json)
+        tell_tried("channel", found, json, none=NO_CHANNEL)
         return FINE if found and all(one.fine for one in found) else FAILED
 
     raise typer.Exit(report_errors(work, debug=debug))

@@ -9,10 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from ingest.cameras import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
@@ -21,7 +17,6 @@ from ingest.sources import Camera, Telemetry
 from ingest.stage import StoreSource, data_folder, watched_now
 from ingest.store import without_password
 from ingest.telemetry import open_telemetry
-from nozzlewatch.output import write_json
 from nozzlewatch.trial import failed, try_camera, try_printer
 from sinks.channels import Channel
 from sinks.log_folder import SCRATCH, open_folder
@@ -47,18 +42,6 @@ def check_farm(path: Path) -> list[Finding]:
     findings += asyncio.run(_printers(farm, watched_now(farm)))
     findings.append(_tried("log", lambda: _log(settings)))
     return [*findings, *_channels(settings.channels())]
-
-
-def tell(findings: Sequence[Finding], json: str | None) -> None:
-    """Print what was found for people, or write it as JSON for programs."""
-    if json is not None:
-        write_json(json, [finding._asdict() for finding in findings])
-        return
-    drawn = Table("part", "", "what it said")
-    for finding in findings:
-        verdict = Text("ok", style="green") if finding.fine else Text("FAILED", style="bold red")
-        drawn.add_row(Text(finding.part), verdict, Text(finding.told))
-    Console().print(drawn)
 
 
 def _tried(part: str, look: Callable[[], str]) -> Finding:

@@ -11,7 +11,7 @@ import typer
 
 from ingest.running import FAILED, FINE, report_errors, run_stage
 from ingest.simulate.splits import Split
-from nozzlewatch.lazy import lazy_group
+from nozzlewatch.lazy import lazy_group, places_in
 
 LEARNING = ("preprocess", "train", "tune", "finetune", "predict", "evaluate")
 GROUPS = {
@@ -22,7 +22,7 @@ GROUPS = {
 }
 
 app = typer.Typer(
-    cls=lazy_group({name: f"nozzlewatch.watching.{name}:{name}" for name in LEARNING} | GROUPS),
+    cls=lazy_group(places_in("nozzlewatch.watching", LEARNING) | GROUPS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="The watch for 3D-print farms: camera and telemetry lined up in time, failures told within seconds.",
@@ -100,11 +100,12 @@ def sink(farm: FarmFile, debug: Debug = False) -> None:
 @app.command()
 def check(farm: FarmFile, json: JsonOption = None, debug: Debug = False) -> None:
     """Try every camera, port, store and channel of a farm once; exit code 1 where one fails."""
-    from nozzlewatch.check import check_farm, tell
+    from nozzlewatch.check import check_farm
+    from nozzlewatch.output import tell_tried
 
     def work() -> int:
         findings = check_farm(farm)
-        tell(findings, json)
+        tell_tried("part", findings, json)
         return FINE if all(finding.fine for finding in findings) else FAILED
 
     raise typer.Exit(report_errors(work, debug=debug))

@@ -1,17 +1,33 @@
 """Commands that are imported when they are asked for, so that none waits for what the others import.
 
-app = typer.Typer(cls=lazy_group({"train": "nozzlewatch.surface.train:train"}))
+app = lazy_app("nozzlewatch.surface", ("train", "evaluate"), told="…")
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pkgutil import resolve_name
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
+
+
+def lazy_app(package: str, names: Iterable[str], *, told: str) -> typer.Typer:
+    """An app of nothing but ``places_in`` a package; ``told`` is its help."""
+    app = typer.Typer(cls=lazy_group(places_in(package, names)), no_args_is_help=True, help=told)
+
+    @app.callback()
+    def _top() -> None:
+        """Without it typer takes an app with no command of its own for an empty one."""
+
+    return app
+
+
+def places_in(package: str, names: Iterable[str]) -> dict[str, str]:
+    """Of commands that are the functions of their name in a module of that name."""
+    return {name: f"{package}.{name}:{name}" for name in names}
 
 
 def lazy_group(places: Mapping[str, str]) -> type[TyperGroup]:

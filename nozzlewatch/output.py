@@ -28,6 +28,26 @@ def write_json(where: str, value: object) -> None:
         raise UsageError(f"--json {where}: found {error.strerror}, expected a file to write") from error
 
 
+def tell_tried(of: str, tried: Sequence[tuple[str, bool, str]], json: str | None, *, none: str = "") -> None:
+    """Print for people how each thing did that was tried, or write it as JSON for programs (``write_json``).
+
+    ``of`` is what the things are; of each: its name, whether it is fine, and what it said. ``none``: what is
+    wrong where nothing was tried.
+    """
+    if json is not None:
+        write_json(json, [{of: name, "fine": fine, "told": told} for name, fine, told in tried])
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(of, "", "what it said")
+    for name, fine, told in tried or [("none", False, none)]:
+        verdict = Text("ok", style="green") if fine else Text("FAILED", style="bold red")
+        drawn.add_row(Text(name), verdict, Text(told))
+    Console().print(drawn)
+
+
 def print_anomalies(console: Console, anomalies: Sequence[Anomaly], zone: tzinfo | None = None) -> None:
     """Print a table of anomalies, or in words that there is none."""
     from rich.text import Text

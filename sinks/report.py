@@ -30,6 +30,7 @@ from sinks.anomaly_text import (
 )
 from sinks.dry_run import Done
 from sinks.errors import SinkError
+from sinks.json_text import as_json
 from sinks.pages import rendered
 from sinks.parquet_schema import p_column
 
@@ -104,7 +105,7 @@ def write_report(
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")
+        (out / "report.json").write_bytes(as_json(data))
         (out / "report.html").write_text(page, encoding="utf-8")
     except OSError as error:
         raise SinkError(

@@ -50,7 +50,7 @@ def climb(skin: Points, start: Hole) -> Hole:
 
     Its point lies in the middle of what bounds it.
     """
-    return _climbed(_around(skin, start, AROUND), start, TO_THE_WIDEST, lambda squares: squares.min(1))
+    return _climbed(around(skin, start, AROUND), start, TO_THE_WIDEST, lambda squares: squares.min(1))
 
 
 def settle(skin: Points, start: Hole) -> Hole:
@@ -63,17 +63,22 @@ def settle(skin: Points, start: Hole) -> Hole:
     def height(squares: Values) -> Values:
         return np.asarray(np.where(squares.min(1) > narrowest, _touched(squares), 0))
 
-    return _climbed(_around(skin, start, BESIDE), start, TO_THE_WALL, height)
+    return _climbed(around(skin, start, BESIDE), start, TO_THE_WALL, height)
 
 
 def touched(skin: Points, hole: Hole) -> int:
     """How many of a part's outer voxels [n, 3] are a hole's wall."""
-    return int(_touched(_squares(skin, np.array([hole.direction]), np.array([hole.point])))[0])
+    return int(_touched(_own_squares(skin, hole))[0])
 
 
-def distances(points: Points, directions: Values, through: Values) -> Values:
-    """Of points [n, 3] to axes of ``directions`` [k, 3] ``through`` points [k, 3]: [k, n]."""
-    return np.asarray(np.sqrt(np.maximum(_squares(points, directions, through), 0)))
+def away(points: Points, hole: Hole) -> Values:
+    """How far points [n, 3] are from a hole's axis: [n]."""
+    return np.asarray(np.sqrt(np.maximum(_own_squares(points, hole)[0], 0)))
+
+
+def around(skin: Points, hole: Hole, voxels: float) -> Points:
+    """Of a part's outer voxels [n, 3] those that are less than so far beyond a hole."""
+    return np.asarray(skin[away(skin, hole) < hole.radius + voxels])
 
 
 def beside(near: Points, point: Values, direction: Values) -> Values:
@@ -86,12 +91,6 @@ def hole_of(point: Values, direction: Values | tuple[float, ...], radius: float)
     x, y, z = (float(own) for own in point)
     u, v, w = (float(own) for own in direction)
     return Hole((x, y, z), (u, v, w), float(radius))
-
-
-def _around(skin: Points, hole: Hole, voxels: float) -> Points:
-    """Of a part's outer voxels those that are at most so far beyond a hole."""
-    away = distances(skin, np.array([hole.direction]), np.array([hole.point]))[0]
-    return np.asarray(skin[away < hole.radius + voxels])
 
 
 def _touched(squares: Values) -> Values:
@@ -123,19 +122,24 @@ def _climbed(near: Points, start: Hole, steps: Steps, height: Callable[[Values],
             best, direction, point = heights[ahead], directions[ahead], points[ahead]
         else:
             voxels, turn = voxels * steps.shrink, turn * steps.shrink
-    return hole_of(point, direction, distances(near, direction[None], point[None]).min())
+    axis = hole_of(point, direction, 0.0)
+    return axis._replace(radius=float(away(near, axis).min()))
 
 
 def _within_leeway(start: Hole, directions: Values, points: Values) -> Marks:
     """Whether axes of ``directions`` [k, 3] through ``points`` [k, 3] can be that of a glimpse: bool [k]."""
-    axis, through = np.array(start.direction)[None], np.array(start.point)[None]
-    aside = distances(points, axis, through)[0]
-    turned = np.abs(directions @ axis[0])
+    aside, turned = away(points, start), np.abs(directions @ np.array(start.direction))
     return np.asarray((aside < start.radius + LEEWAY_VOXELS) & (turned > np.cos(np.radians(LEEWAY_DEGREES))))
 
 
+def _own_squares(points: Points, hole: Hole) -> Values:
+    """The squares of distances from one hole's axis, as ``_squares``: [1, n]."""
+    return _squares(points, np.array([hole.direction]), np.array([hole.point]))
+
+
 def _squares(points: Points, directions: Values, through: Values) -> Values:
-    """The squares of distances, as ``distances``; a rounding error may be below 0."""
+    """The squares of the distances of points [n, 3] from axes of ``directions`` [k, 3] ``through`` points
+    [k, 3]: [k, n]; a rounding error may be below 0."""
     squares = (-2 * through) @ points.T
     squares += np.einsum("ij,ij->i", points, points) + (through**2).sum(1, keepdims=True)
     lengths = directions @ points.T

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from detector.printability.axes import AROUND, Points, beside, climb, distances, hole_of, settle, touched
+from detector.printability.axes import AROUND, Points, around, away, beside, climb, hole_of, settle, touched
 from detector.printability.defects import Hole
 from features.silhouettes import (
     UP,
@@ -163,9 +163,9 @@ def _apart(
         kept.append(first)
         directions = np.array([hole.direction for hole in waiting])
         points = np.array([hole.point for hole in waiting])
-        axis, through = np.array(first.direction)[None], np.array(first.point)[None]
-        alike = np.abs(directions @ axis[0]) > np.cos(np.radians(share * TOLD_APART_DEGREES))
-        alike &= distances(points, axis, through)[0] < share * TOLD_APART_VOXELS
+        turned = np.abs(directions @ np.array(first.direction))
+        alike = turned > np.cos(np.radians(share * TOLD_APART_DEGREES))
+        alike &= away(points, first) < share * TOLD_APART_VOXELS
         alike[0] = True
         waiting = [hole for hole, same in zip(waiting, alike, strict=True) if not same]
     return kept
@@ -173,11 +173,11 @@ def _apart(
 
 def _placed(skin: Points, hole: Hole) -> Hole:
     """With its point beside the material around it: two views through one hole cross there."""
-    direction = np.array(hole.direction)
-    near = distances(skin, direction[None], np.array(hole.point)[None])[0] < hole.radius + AROUND / 3
-    if not near.any():
+    near = around(skin, hole, AROUND / 3)
+    if not len(near):
         return hole
-    return hole_of(beside(skin[near], np.array(hole.point), direction), direction, hole.radius)
+    direction = np.array(hole.direction)
+    return hole_of(beside(near, np.array(hole.point), direction), direction, hole.radius)
 
 
 @cache

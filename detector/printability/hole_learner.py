@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from detector.printability.axes import hole_of
 from detector.printability.batches import Batches
 from detector.printability.dataset import Indices
 from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
+from detector.printability.kept import Arrays, Kept
 from detector.printability.learner import PrintabilityLearner, figures
 from detector.printability.openings import (
     Opening,
@@ -73,16 +76,14 @@ class HoleLearner(PrintabilityLearner):
     """Binary cross-entropy of each part, and of each of its openings. Its network is a ThroughHoles.
 
     To find a part's openings takes most of the time, along all directions a second. So what a sample shows is
-    kept, unless its hole is placed anew in each epoch; what is kept of a part's own holes is good for all its
-    samples.
+    kept, unless its hole is placed anew in each epoch, some 60 KB in memory; what is kept of a part's own
+    holes is good for all its samples.
     """
 
-    def __init__(self, network: nn.Module, *given: Any, **named: Any) -> None:
-        """As ``PrintabilityLearner``."""
+    def __init__(self, network: nn.Module, *given: Any, kept_in: Path | None = None, **named: Any) -> None:
+        """As ``PrintabilityLearner``. ``kept_in``: a folder for what samples show, this training's own."""
         super().__init__(network, *given, **named)
-        self._of_parts: dict[int, tuple[Hole, ...]] = {}
-        self._learned: dict[int, Holes] = {}
-        self._held_out: dict[int, Profile] = {}
+        self._kept = Kept(kept_in)
 
     @property
     def _judging(self) -> ThroughHoles:
@@ -96,12 +97,27 @@ class HoleLearner(PrintabilityLearner):
     def loss(self, batch: HoleBatch) -> Loss:  # type: ignore[override]
         """As ``Learner.loss``."""
         device, network = self._place.device, self._judging
-        some = len(batch.profiles) > 0  # batch norm takes nothing from nothing
+        # Batch norm takes nothing from nothing, unless it is shared with ranks that wait for this one.
+        some = len(batch.profiles) > 0 or self._place.world > 1
         said = network.against(batch.profiles.to(device)).float() if some else network.shift.new_zeros(0)
         evidence = said.new_full((len(batch.printable),), NOTHING)
         evidence = evidence.scatter_reduce(0, batch.sample.to(device), said, "amax")
         whole = binary_cross_entropy_with_logits(network.logits(evidence), batch.printable.to(device))
-        return Loss(whole + HOLES_WEIGHT * _of_holes(said, batch.said.to(device)), len(batch.printable))
+        holes = self._of_holes(said, batch.said.to(device), len(batch.printable))
+        return Loss(whole + HOLES_WEIGHT * holes, len(batch.printable))
+
+    def _of_holes(self, logits: Tensor, said: Tensor, samples: int) -> Tensor:
+        """Openings that must speak and those that must not are weighed apart: there are more of the latter.
+
+        Means over the openings of all ranks, so weighed that ``samples`` of this rank bring its part of them.
+        """
+        losses = binary_cross_entropy_with_logits(logits, (said == SPEAKS).float(), reduction="none")
+        sides = [said == SPEAKS, said == QUIET]
+        *counts, all_samples = self._place.total(np.array([*(int(side.sum()) for side in sides), samples]))
+        means = [
+            (losses * side).sum() / max(int(count), 1) for side, count in zip(sides, counts, strict=True)
+        ]
+        return torch.stack(means).sum() * (int(all_samples) / samples)
 
     def validate(self) -> Mapping[str, float]:
         """As ``PrintabilityLearner.validate``, of the evidence as ``calibrate`` is going to scale it."""
@@ -115,12 +131,12 @@ class HoleLearner(PrintabilityLearner):
     @torch.no_grad()
     def evidence(self, indices: Indices) -> Tensor:
         """What the network says against each of these samples, as they are, float32 [n]."""
-        missing = np.array([index for index in indices.tolist() if index not in self._held_out], np.int64)
-        for found in Batches(missing, self._batch, self._seen, _by_index, self._threads()):
-            self._held_out.update(found)
         device = self._place.device
-        parts = [torch.from_numpy(self._held_out[index]).to(device).float() for index in indices.tolist()]
-        said = [self._judging.evidence(seen) for seen in parts]
+        said = [
+            self._judging.evidence(torch.from_numpy(seen).to(device).float())
+            for batch in Batches(indices, self._batch, self._seen, _as_read, self._threads())
+            for seen in batch
+        ]
         return torch.stack(said) if said else torch.zeros(0, device=device)
 
     def holes(self, index: int, epoch: int) -> Holes:
@@ -129,7 +145,7 @@ class HoleLearner(PrintabilityLearner):
         Each is turned by chance.
         """
         random = np.random.default_rng((self._seed, epoch, index))
-        found = self._found(index, random)
+        found = self._found(index, epoch, random)
         order = random.permutation(len(found.said))
         chosen = order[np.argsort(found.said[order] != SPEAKS, kind="stable")][:MOST]
         profiles = found.profiles[chosen]
@@ -150,20 +166,20 @@ class HoleLearner(PrintabilityLearner):
         """The labels of samples, 1 for printable ones, float64 [n]."""
         return self._parts.labels[indices].astype(np.float64)
 
-    def _found(self, index: int, random: np.random.Generator) -> Holes:
+    def _found(self, index: int, epoch: int, random: np.random.Generator) -> Holes:
         """All openings that a sample is learned from with."""
-        if self._changes.fresh:
-            return self._look(index, random)
-        if index not in self._learned:
-            self._learned[index] = self._look(index, None)
-        return self._learned[index]
+        place, placing = self._changes.place(epoch), self._placing(index, epoch, random)
+        if place is None:
+            return Holes(**self._look(index, placing))
+        where = 0 if self._parts.samples[index].hole is None else place
+        return Holes(**self._kept.of(f"learned-{index}-{where}", lambda: self._look(index, placing)))
 
-    def _look(self, index: int, random: np.random.Generator | None) -> Holes:
+    def _look(self, index: int, random: np.random.Generator | None) -> Arrays:
         occupied, drilled = self._parts.drilled(index, self._size, random)
         found = self._openings(index, occupied, drilled)
         bad = None if self._parts.labels[index] else drilled
         said = np.array([_said(bad, one.hole) for one in found], np.int8)
-        return Holes(profiles_of(found), said)
+        return {"profiles": profiles_of(found), "said": said}
 
     def _openings(self, index: int, occupied: Occupied, drilled: Hole | None) -> tuple[Opening, ...]:
         """All of them from above; along any direction those of the drilled hole, and the part's own."""
@@ -176,26 +192,24 @@ class HoleLearner(PrintabilityLearner):
         return (*openings_near(occupied, drilled), *(seen_along(skin, hole) for hole in apart))
 
     def _own_holes(self, index: int) -> tuple[Hole, ...]:
-        group = int(self._parts.groups[index])
-        if group not in self._of_parts:
-            untouched = self._parts.untouched(index, self._size)
-            self._of_parts[group] = tuple(one.hole for one in openings_anywhere(untouched))
-        return self._of_parts[group]
+        def find() -> Arrays:
+            found = openings_anywhere(self._parts.untouched(index, self._size))
+            return {"holes": np.array([(*hole.point, *hole.direction, hole.radius) for hole, _ in found])}
+
+        rows = self._kept.of(f"own-{self._parts.groups[index]}", find)["holes"]
+        return tuple(hole_of(row[:3], row[3:6], row[6]) for row in rows)
 
     def _seen(self, index: int) -> Profile:
         """The profiles of a held-out sample as it is: of all that is found, its hole being unknown."""
-        return profiles_of(openings(self._as_is(index), self._parts.holes))
+
+        def find() -> Arrays:
+            return {"profiles": profiles_of(openings(self._as_is(index), self._parts.holes))}
+
+        return self._kept.of(f"held-out-{index}", find)["profiles"]
 
 
-def _by_index(indices: Indices, seen: Sequence[Profile]) -> dict[int, Profile]:
-    return dict(zip(indices.tolist(), seen, strict=True))
-
-
-def _of_holes(logits: Tensor, said: Tensor) -> Tensor:
-    """Openings that must speak and openings that must not are weighed apart: there are more of the latter."""
-    losses = binary_cross_entropy_with_logits(logits, (said == SPEAKS).float(), reduction="none")
-    sides = ((losses * side).sum() / side.sum().clamp(min=1) for side in (said == SPEAKS, said == QUIET))
-    return torch.stack(list(sides)).sum()
+def _as_read(_: Indices, seen: Sequence[Profile]) -> Sequence[Profile]:
+    return seen
 
 
 def _said(bad: Hole | None, hole: Hole) -> int:

@@ -28,12 +28,16 @@ LAYOUT = torch.channels_last_3d
 class Changes(NamedTuple):
     """How a sample differs each time it is learned from.
 
-    ``turned``: by right angles, as its set of holes allows. ``fresh``: its hole is placed anew in every
-    epoch; what is learned from is then without end.
+    ``turned``: by right angles, as its set of holes allows. ``places``: in how many places its hole is, one
+    an epoch in turn, first where it was made; None: in a new one in every epoch, without end.
     """
 
     turned: bool = True
-    fresh: bool = False
+    places: int | None = 1
+
+    def place(self, epoch: int) -> int | None:
+        """In which of its places a hole is in this epoch, from 0; None: in a new one."""
+        return None if self.places is None else (epoch - 1) % self.places
 
 
 AS_THEY_ARE = Changes(turned=False)
@@ -108,7 +112,14 @@ class PrintabilityLearner:
         """A sample as it looks in this epoch, whichever rank reads it."""
         random = np.random.default_rng((self._seed, epoch, index))
         turn = int(random.choice(self._parts.holes.turns)) if self._changes.turned else 0
-        return self._parts.occupied(index, self._size, turn, random if self._changes.fresh else None)
+        return self._parts.occupied(index, self._size, turn, self._placing(index, epoch, random))
+
+    def _placing(self, index: int, epoch: int, random: np.random.Generator) -> np.random.Generator | None:
+        """By what chance a sample's hole is placed in this epoch; None: it is where it was made."""
+        place = self._changes.place(epoch)
+        if place is None:
+            return random
+        return np.random.default_rng((self._seed, index, place)) if place else None
 
     def _as_is(self, index: int) -> Occupied:
         return self._parts.occupied(index, self._size)

@@ -5,8 +5,10 @@ torchrun --nproc-per-node 2 -m nozzlewatch printability train --data PARTS      
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +28,7 @@ from detector.printability.whole_parts import calibrate
 from detector.training.checkpoint import Epoch
 from detector.training.distributed import Place, order, running
 from detector.training.loop import Fitted, fit
+from detector.training.norms import with_shared_norms
 from detector.training.recipe import Options, Recipe
 from detector.training.tracking import NoTracker, Tracker, tracking
 from ingest.errors import UsageError
@@ -76,7 +79,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lesson(NamedTuple):
-    """From what a network learns, and how; see ``PrintabilityLearner``."""
+    """From what a network learns, and how: see ``PrintabilityLearner``, for ``kept_in`` ``HoleLearner``."""
 
     parts: Parts
     split: Split
@@ -84,27 +87,32 @@ class Lesson(NamedTuple):
     batch_size: int
     changes: Changes = Changes()
     epoch_samples: int | None = None
+    kept_in: Path | None = None
 
 
 def train(asked: PrintabilityTraining, stop: threading.Event) -> Trained | None:
     """Train, and write the network of the best epoch; None on ranks that do not lead.
 
-    The training's checkpoint lies beside the network's file until it is finished: a training that was stopped
-    goes on from there with ``resume``. Raises UsageError, NotFinite.
+    The training's checkpoint lies beside the network's file until it is finished, and a folder of what its
+    samples show: a training that was stopped goes on from there with ``resume``. Raises UsageError and
+    NotFinite.
     """
     parts = load(asked.folder, asked.holes, balanced=asked.balanced)
     held = split(parts, asked.how, asked.recipe.seed)
     lesson = Lesson(
         parts, held._replace(validation=_some(held.validation, asked)), asked.size, asked.batch_size,
-        asked.changes, asked.epoch_samples,
+        asked.changes, asked.epoch_samples, _beside(asked.model_path, ".looks"),
     )  # fmt: skip
     network = build(asked.network, asked.size, asked.recipe.seed, asked.holes)
-    checkpoint = asked.model_path.with_name(asked.model_path.name + ".training")
+    checkpoint = _beside(asked.model_path, ".training")
     options = Options(
         recipe=asked.recipe, checkpoint=checkpoint, resume=asked.resume, log_file=asked.log_file,
         quiet=asked.quiet,
     )  # fmt: skip
     with running() as place, tracking(asked.tracked_in, EXPERIMENT, asked.network, place) as tracker:
+        if place.leads and not asked.resume:
+            _forget(lesson)
+        place.wait()
         tracker.params(_told_of(asked))
         fitted = learn(network, lesson, options, place, tracker=tracker, stop=stop)
         if not place.leads:
@@ -115,6 +123,7 @@ def train(asked: PrintabilityTraining, stop: threading.Event) -> Trained | None:
         tracker.artifact(asked.model_path)
     if fitted.ended != "asked to stop":
         checkpoint.unlink(missing_ok=True)
+        _forget(lesson)
     return _trained(asked, lesson, network, fitted, fitted.best)
 
 
@@ -130,13 +139,14 @@ def learn(
 ) -> Fitted:
     """Fit a network to a lesson, and leave it on the CPU with the weights of its best epoch.
 
-    Between GPUs batch norms take their statistics over the whole batch, as one process would; between CPUs
-    over each rank's own part.
+    Batch norms take their statistics over the whole batch, as one process would. Raises UsageError for a
+    batch, or an epoch, that cannot be shared out evenly.
     """
     placed(network, place.device)
-    shared = place.world > 1 and place.device.type == "cuda"
-    taught = _with_shared_norms(network) if shared else network
-    teacher = HoleLearner if isinstance(taught, ThroughHoles) else PrintabilityLearner
+    _check_shared(lesson, place)
+    taught = with_shared_norms(network, place.device) if place.world > 1 else network
+    through_holes = isinstance(taught, ThroughHoles)
+    teacher = partial(HoleLearner, kept_in=lesson.kept_in) if through_holes else PrintabilityLearner
     learner = teacher(
         taught, lesson.parts, lesson.split, place,
         size=lesson.size, batch_size=lesson.batch_size, seed=options.recipe.seed, changes=lesson.changes,
@@ -150,14 +160,33 @@ def learn(
     return fitted
 
 
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _forget(lesson: Lesson) -> None:
+    if lesson.kept_in is not None:
+        shutil.rmtree(lesson.kept_in, ignore_errors=True)
+
+
 def _some(indices: Indices, asked: PrintabilityTraining) -> Indices:
     """The same ones in every epoch, drawn by the recipe's seed."""
     return np.sort(indices[order(len(indices), asked.recipe.seed, 0)[: asked.validation_samples]])
 
 
-def _with_shared_norms(network: nn.Module) -> nn.Module:
-    shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    return shared
+def _check_shared(lesson: Lesson, place: Place) -> None:
+    """Norms that are shared wait for all ranks: no rank may have a batch less than another."""
+    if lesson.batch_size % place.world:
+        raise UsageError(
+            f"found a batch of {lesson.batch_size} samples for {place.world} processes, expected a multiple: "
+            "change --batch-size, or torchrun's --nproc-per-node"
+        )
+    samples = min(len(lesson.split.train), lesson.epoch_samples or len(lesson.split.train))
+    if samples < place.world:
+        raise UsageError(
+            f"found {samples} samples an epoch for {place.world} processes, expected one for each: "
+            "take fewer processes"
+        )
 
 
 def _about(asked: PrintabilityTraining, parts: Parts, best: Epoch) -> About:

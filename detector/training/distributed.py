@@ -101,7 +101,7 @@ class Place:
         """Average what networks count along the way, such as the statistics of a batch norm. *All ranks.*
 
         A batch norm in training sees its own rank's batch alone: such a network learns over W ranks something
-        else than over one, unless its owner has made it an ``nn.SyncBatchNorm``.
+        else than over one, unless its norms are shared (``norms.with_shared_norms``).
         """
         if self.world > 1:
             for buffer in network.buffers():
@@ -110,16 +110,16 @@ class Place:
                     buffer.div_(self.world)
 
     @torch.no_grad()
-    def sum_gradients(self, parameters: Sequence[nn.Parameter], weight: float) -> None:
-        """Set each gradient to its sum over ranks, this rank's times ``weight``. *All ranks.*
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Set each gradient to its sum over ranks. *All ranks.*
 
-        With ``weight`` = samples of this rank / samples of all, it is the gradient of the mean over all
-        samples. A parameter without a gradient on any rank stays without one, as it would alone.
+        Where each rank's loss was weighed by its share of all samples, it is the gradient of the mean over
+        all samples. A parameter without a gradient on any rank stays without one, as it would alone.
         """
         if self.world == 1:
             return
         present = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
-        grads = [torch.zeros_like(p) if p.grad is None else p.grad * weight for p in parameters]
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = torch.cat([present, *[grad.flatten() for grad in grads]])
         dist.all_reduce(flat)
         sums = torch.split(flat[len(grads) :], [grad.numel() for grad in grads])

@@ -159,9 +159,9 @@ class _Training(Generic[Batch]):
         return loss_sum / samples, rate
 
     def _loss(self, own: list[Batch]) -> Loss | None:
+        self.optimizer.zero_grad(set_to_none=True)
         if not own:
             return None
-        self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
             return self.learner.loss(own[0])
 
@@ -178,8 +178,9 @@ class _Training(Generic[Batch]):
     def _update(self, loss: Loss | None, step: _Step, rate: float, epoch: int, number: int) -> None:
         """One step of the optimizer, the same on every rank."""
         if loss:
-            loss.mean.backward()  # type: ignore[no-untyped-call]
-        self.place.sum_gradients(self.parameters, loss.samples / step.samples if loss else 0.0)
+            # Weighed before it is differentiated: what ranks share on the way has a part of each one's loss.
+            (loss.mean * (loss.samples / step.samples)).backward()  # type: ignore[no-untyped-call]
+        self.place.sum_gradients(self.parameters)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm or math.inf)
         self._check(norm.item(), "gradient", epoch, number)
         for group in self.optimizer.param_groups:

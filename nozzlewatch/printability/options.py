@@ -30,8 +30,9 @@ EpochSamples = Annotated[
     int | None, typer.Option(min=1, help="most samples of an epoch, drawn anew in each (default: all)")
 ]
 Turned = Annotated[bool, typer.Option(help="turn parts by right angles, as far as their set allows")]
-FreshHoles = Annotated[
-    bool, typer.Option("--fresh-holes/--same-holes", help="place the holes anew in every epoch, or not")
+Places = Annotated[
+    int,
+    typer.Option(min=0, help="where a sample's hole is, one place an epoch in turn; 0: always a new one"),
 ]
 Seed = Annotated[int, typer.Option(min=0)]
 JsonOption = Annotated[

@@ -36,7 +36,7 @@ def train(
     batch_size: of.BatchSize = 16,
     epoch_samples: of.EpochSamples = None,
     turned: of.Turned = True,
-    fresh_holes: of.FreshHoles = True,
+    places: of.Places = 0,
     full_precision: Annotated[
         bool, typer.Option("--full-precision", help="float32 throughout, also where bfloat16 is faster")
     ] = False,
@@ -61,7 +61,7 @@ def train(
         asked = work.PrintabilityTraining(
             folder=data, model_path=model_path, recipe=recipe, network=network, size=size,
             holes=HoleSet(holes), how=split, balanced=not unbalanced, batch_size=batch_size,
-            epoch_samples=epoch_samples, changes=Changes(turned, fresh_holes), log_file=log_file,
+            epoch_samples=epoch_samples, changes=Changes(turned, places or None), log_file=log_file,
             tracked_in=tracked_in, resume=resume, quiet=json is not None,
         )  # fmt: skip
         trained = work.train(asked, stop)

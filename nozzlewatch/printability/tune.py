@@ -28,7 +28,7 @@ def tune(
     batch_size: of.BatchSize = 16,
     epoch_samples: of.EpochSamples = None,
     turned: of.Turned = True,
-    fresh_holes: of.FreshHoles = True,
+    places: of.Places = 0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="folder of the study; it goes on there")
     ] = Path("./tuning"),
@@ -45,7 +45,7 @@ def tune(
         asked = PrintabilityTuning(
             folder=data, output=output, trials=trials, network=network, epochs=epochs, size=size,
             holes=HoleSet(holes), how=split, balanced=not unbalanced, batch_size=batch_size,
-            epoch_samples=epoch_samples, changes=Changes(turned, fresh_holes), seed=seed,
+            epoch_samples=epoch_samples, changes=Changes(turned, places or None), seed=seed,
             quiet=json is not None,
         )  # fmt: skip
         found = tuned(asked, stop)

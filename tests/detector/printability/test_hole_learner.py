@@ -41,7 +41,7 @@ def learner(parts: Parts, place: Place = ALONE) -> HoleLearner:
     size = parts.holes.grid
     return HoleLearner(
         build("ThroughHoles", size, 2, parts.holes), parts, lesson(parts).split, place,
-        size=size, batch_size=4, seed=1, changes=Changes(fresh=True), epoch_samples=16,
+        size=size, batch_size=4, seed=1, changes=Changes(places=None), epoch_samples=16,
     )  # fmt: skip
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from detector.files import replacing
-from ingest.errors import UsageError
+from detector.model.tensor_file import read_tensors
 
 READABLE = 0o644
 """safetensors writes files that their owner alone can read; who trains is often not who watches."""
@@ -44,14 +43,4 @@ def save_weights(
 
 def load_weights(path: Path) -> Weights:
     """Read what ``save_weights`` wrote. Raises UsageError for a missing, truncated or foreign file."""
-    if not path.is_file():
-        raise UsageError(f"{path}: found no file, expected weights (safetensors): train, or name another")
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            return Weights(tensors, file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise UsageError(
-            f"{path}: found a file that is truncated or holds something else ({error}), "
-            "expected weights (safetensors): copy or train them anew"
-        ) from error
+    return Weights(*read_tensors(path, "pt"))

@@ -1,6 +1,6 @@
 """Judges a part: whether it can be printed, how surely, where not and why, and what would help.
 
-verdict = check_part(Path("bracket.stl"), Process(material="petg"), usual_model())
+verdict = check_part(Path("bracket.stl"), Process(material="petg"), usual_look())
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from pathlib import Path
 import msgspec
 
 from detector.printability.advice import advice_for, headline_for, reasons_for
-from detector.printability.model_file import PrintabilityModel, load_model
 from detector.printability.physical.examine import examine
 from detector.printability.physical.finding import Finding
 from detector.printability.physical.orientation import Orientation, orientations
 from detector.printability.physical.process import Process
-from detector.printability.seen import Seen, look
+from detector.printability.seen import Look, Seen
 from features.mesh import Loaded, Unit, load_mesh
 
-SHIPPED = Path(__file__).parent.parent / "weights" / "printability.safetensors"
-"""The network that comes along; a part is judged by its geometry alone where it does not."""
 NO_NETWORK = "No network was at hand: the part was judged by its geometry alone."
 NOTHING_LEFT = (
     "All of it is thinner than the voxels through which the network looks, so that the network was not asked."
@@ -74,13 +71,8 @@ class Steps:
         self.seconds[name] = time.perf_counter() - began_s
 
 
-def usual_model() -> PrintabilityModel | None:
-    """The network that comes along, None where it does not. Raises UsageError for a broken file."""
-    return load_model(SHIPPED) if SHIPPED.is_file() else None
-
-
 def check_part(
-    path: Path, process: Process, model: PrintabilityModel | None = None, *, unit: Unit | None = None
+    path: Path, process: Process, look: Look | None = None, *, unit: Unit | None = None
 ) -> Verdict:
     """Judge a mesh file; ``unit`` is that of its numbers, where the file does not say it.
 
@@ -89,12 +81,10 @@ def check_part(
     steps = Steps()
     with steps.step("read"):
         loaded = load_mesh(path, unit=unit, closed=False)
-    return check_mesh(loaded, os.fsencode(path).decode(errors="replace"), process, model, steps)
+    return check_mesh(loaded, os.fsencode(path).decode(errors="replace"), process, look, steps)
 
 
-def check_mesh(
-    loaded: Loaded, file: str, process: Process, model: PrintabilityModel | None, steps: Steps
-) -> Verdict:
+def check_mesh(loaded: Loaded, file: str, process: Process, look: Look | None, steps: Steps) -> Verdict:
     """Judge a mesh that was read already; ``file`` is what it is called. Raises MeshError."""
     mesh, notes = loaded.mesh, list(loaded.notes)
     with steps.step("geometry"):
@@ -103,10 +93,10 @@ def check_mesh(
         ways = orientations(mesh, process)
     seen: Seen | None = None
     with steps.step("network"):
-        if model is not None:
-            seen = look(mesh, model)
+        if look is not None:
+            seen = look.at(mesh)
     if seen is None:
-        notes.append(NO_NETWORK if model is None else NOTHING_LEFT)
+        notes.append(NO_NETWORK if look is None else NOTHING_LEFT)
     printable = all(one.severity != "fails" for one in findings)
     needs_support = any(one.severity == "needs support" for one in findings)
     used = mesh.vertices[mesh.faces].reshape(-1, 3)

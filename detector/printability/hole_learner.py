@@ -31,14 +31,10 @@ from detector.printability.openings import (
     seen_along,
     surface,
 )
-from detector.printability.through_holes import (
-    NOTHING,
-    Profile,
-    ThroughHoles,
-    openings,
-    profiles_of,
-)
+from detector.printability.profiles import Profile, openings, profiles_of
+from detector.printability.through_holes import ThroughHoles
 from detector.printability.whole_parts import fitted
+from detector.printability.without_torch import NOTHING
 from detector.training.learner import Loss
 from features.silhouettes import Occupied
 

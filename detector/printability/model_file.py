@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from torch import nn
 
 from detector.model.weights import load_weights, save_weights
-from detector.printability.defects import HoleRules
-from detector.printability.grids import HoleSet
+from detector.printability.about import KEY, About, about_in
 from detector.printability.networks import build
-from ingest.errors import UsageError
-
-KEY = "nozzlewatch.printability"
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a file says of its network: ``size`` in voxels a side, and from which holes it has learned.
-
-    ``split``, ``seed`` and ``balanced`` say who was held out (see ``dataset.load`` and ``split``): these are
-    to judge it on. ``figures`` are of its own validation samples.
-    """
-
-    network: str
-    size: int
-    holes: HoleSet
-    rules: HoleRules
-    split: Literal["random", "honest"]
-    seed: int
-    balanced: bool
-    figures: dict[str, float] = {}
 
 
 class PrintabilityModel(NamedTuple):
@@ -53,19 +32,10 @@ def save_model(path: Path, model: PrintabilityModel) -> None:
 def load_model(path: Path) -> PrintabilityModel:
     """Read what ``save_model`` wrote. Raises UsageError for anything else."""
     weights = load_weights(path)
-    try:
-        about = msgspec.json.decode(weights.metadata.get(KEY, ""), type=About)
-    except msgspec.DecodeError as error:
-        raise UsageError(
-            f"{path}: found weights that do not say which printability network they are of ({error}), "
-            "expected a file of `nozzlewatch printability train`"
-        ) from error
+    about = about_in(weights.metadata, path)
     network = build(about.network, about.size, holes=about.holes)
     try:
         network.load_state_dict(weights.tensors)
     except RuntimeError as error:
-        raise UsageError(
-            f"{path}: found weights that do not fit {about.network} for {about.size} voxels ({error}), "
-            "expected its own: train anew with this version"
-        ) from error
+        raise about.misfit(path, error) from error
     return PrintabilityModel(network.eval(), about)

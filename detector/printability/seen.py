@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from detector.printability.about import About
 from detector.printability.defects import Hole
 from detector.printability.grids import as_input
-from detector.printability.model_file import PrintabilityModel
 from features.mesh import Mesh
+from features.silhouettes import Occupied
 from features.voxels import VoxelGrid, voxelize
 
+Judge: TypeAlias = Callable[[Occupied], tuple[float, Hole | None]]
+"""Of a part's voxels bool [size, size, size]: a network's logit, above 0 where it prints, and the hole that
+speaks most against it, None for networks that name no hole."""
+
 USUAL_THRESHOLD = 0.5
-
-
-@runtime_checkable
-class Placing(Protocol):
-    """A network that can say which hole of a part it means, as ``ThroughHoles.judge``."""
-
-    def judge(self, grid: Tensor) -> tuple[float, Hole | None]: ...
 
 
 class Seen(NamedTuple):
@@ -41,24 +38,24 @@ class Seen(NamedTuple):
         return self.probability >= self.threshold
 
 
-def look(mesh: Mesh, model: PrintabilityModel) -> Seen | None:
-    """Ask the network; None where the part is so thin that no voxel of it is left. Raises MeshError."""
-    grid = voxelize(mesh, model.about.holes.grid)
-    if not grid.occupied.any():
-        return None
-    occupied = as_input(grid.occupied, model.about.size)
-    voxels = torch.from_numpy(occupied.astype(np.float32))[None]
-    hole: Hole | None = None
-    with torch.inference_mode():
-        if isinstance(model.network, Placing):
-            logit, hole = model.network.judge(voxels)
-        else:
-            logit = float(model.network(voxels[None])[0])
-    probability = 1 / (1 + float(np.exp(-np.float64(logit))))
-    seen = Seen(probability, model.about.figures.get("threshold", USUAL_THRESHOLD), None)
-    if seen.printable or hole is None:
-        return seen
-    return seen._replace(where_mm=_in_mm(hole.point, grid, len(occupied)))
+class Look(NamedTuple):
+    """A network that can be asked, and what is known of it."""
+
+    about: About
+    judge: Judge
+
+    def at(self, mesh: Mesh) -> Seen | None:
+        """Ask it; None where the part is so thin that no voxel of it is left. Raises MeshError."""
+        grid = voxelize(mesh, self.about.holes.grid)
+        if not grid.occupied.any():
+            return None
+        occupied = as_input(grid.occupied, self.about.size)
+        logit, hole = self.judge(occupied)
+        probability = 1 / (1 + float(np.exp(-np.float64(logit))))
+        seen = Seen(probability, self.about.figures.get("threshold", USUAL_THRESHOLD), None)
+        if seen.printable or hole is None:
+            return seen
+        return seen._replace(where_mm=_in_mm(hole.point, grid, len(occupied)))
 
 
 def _in_mm(voxels: tuple[float, float, float], grid: VoxelGrid, size: int) -> tuple[float, float, float]:

@@ -9,32 +9,21 @@ however it is turned, and a hundred thousand weights suffice. The hole that spea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from scipy.spatial import KDTree
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from detector.printability.blocks import check_size, he_normal
 from detector.printability.defects import Hole
 from detector.printability.grids import HoleSet
-from detector.printability.openings import Opening, openings_above, openings_anywhere
+from detector.printability.openings import Opening
+from detector.printability.profiles import RINGS, SECTORS, openings, profiles_of
+from detector.printability.without_torch import NOTHING, STRIDES
 from features.silhouettes import Occupied
 
-Profile: TypeAlias = npt.NDArray[np.float16]
-
-RINGS, SECTORS = 64, 24
-RING_VOXELS = 0.25
-"""The rings reach 16 voxels from the axis: beyond the widest hole of the sets and the wall beside it."""
-FAR_VOXELS = 4.0
-"""Material farther away than this is not there."""
 WIDTHS = (16, 32, 32)
 HIDDEN = 64
-NOTHING = -8.0
-"""What a part without a through-hole says against printing."""
 SMALLEST = 16
 RARE = -2.0
 """An opening's logit at first: most do not speak against a part."""
@@ -50,12 +39,10 @@ class ThroughHoles(nn.Module):
     def __init__(self, set_of_holes: HoleSet = HoleSet.TOP) -> None:
         super().__init__()
         self.set_of_holes = set_of_holes
-        first, second, third = WIDTHS
-        self.trunk = nn.Sequential(
-            _Ring(1, first, (1, 1)), _Ring(first, second, (2, 1)), _Ring(second, third, (2, 2))
-        )
+        channels = (1, *WIDTHS)
+        self.trunk = nn.Sequential(*(_Ring(*sizes) for sizes in zip(channels, WIDTHS, STRIDES, strict=False)))
         self.head = nn.Sequential(
-            nn.Linear(2 * third * RINGS // 4, HIDDEN), nn.ReLU(), nn.Dropout(0.1), nn.Linear(HIDDEN, 1)
+            nn.Linear(2 * WIDTHS[-1] * RINGS // 4, HIDDEN), nn.ReLU(), nn.Dropout(0.1), nn.Linear(HIDDEN, 1)
         )
         self.scale = nn.Parameter(torch.ones(()))
         self.shift = nn.Parameter(torch.zeros(()))
@@ -115,40 +102,6 @@ def through_holes(size: int) -> ThroughHoles:
     """The network for grids of ``size`` voxels a side, from SMALLEST. Raises UsageError for less."""
     check_size(size, SMALLEST)
     return ThroughHoles()
-
-
-def openings(occupied: Occupied, set_of_holes: HoleSet) -> tuple[Opening, ...]:
-    """Where one can look through a part, bool [x, y, z], along what the set of holes goes."""
-    return openings_above(occupied) if set_of_holes is HoleSet.TOP else openings_anywhere(occupied)
-
-
-def profile(opening: Opening) -> Profile:
-    """How far it is to the nearest material around an opening, float16 [RINGS, SECTORS], 1 for FAR and more.
-
-    Distances, unlike pixels, know the radius of a hole to a hundredth of a voxel.
-    """
-    places = _PLACES.reshape(-1, 2)
-    reach = RINGS * RING_VOXELS + FAR_VOXELS
-    near = opening.flat[(np.abs(opening.flat) < reach).all(1)]
-    if not len(near):
-        return np.ones((RINGS, SECTORS), np.float16)
-    away, _ = KDTree(near).query(places, distance_upper_bound=FAR_VOXELS)
-    return np.asarray(np.minimum(away, FAR_VOXELS) / FAR_VOXELS, np.float16).reshape(RINGS, SECTORS)
-
-
-def _places() -> npt.NDArray[np.float64]:
-    rings = (np.arange(RINGS) + 0.5) * RING_VOXELS
-    turns = 2 * np.pi * np.arange(SECTORS) / SECTORS
-    return np.asarray(rings[:, None, None] * np.stack([np.cos(turns), np.sin(turns)], 1))
-
-
-_PLACES = _places()
-"""Where a profile is taken, voxels across the axis: [RINGS, SECTORS, 2]."""
-
-
-def profiles_of(found: Sequence[Opening]) -> Profile:
-    """The profiles of openings in one array, float16 [k, RINGS, SECTORS], also of none."""
-    return np.stack([profile(one) for one in found]) if found else np.zeros((0, RINGS, SECTORS), np.float16)
 
 
 def _occupied(grids: Tensor) -> list[Occupied]:

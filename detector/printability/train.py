@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from detector.printability.about import About
 from detector.printability.dataset import How, Indices, Parts, Split, load, split
 from detector.printability.grids import HoleSet
 from detector.printability.hole_learner import HoleLearner
 from detector.printability.learner import Changes, PrintabilityLearner
-from detector.printability.model_file import About, PrintabilityModel, save_model
+from detector.printability.model_file import PrintabilityModel, save_model
 from detector.printability.networks import build, parameters, placed
 from detector.printability.through_holes import ThroughHoles
 from detector.printability.whole_parts import calibrate

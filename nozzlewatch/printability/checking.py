@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from detector.printability.check import Steps, Verdict, check_mesh, usual_model
-from detector.printability.model_file import PrintabilityModel, load_model
+from detector.printability.asking import look_of, usual_look
+from detector.printability.check import Steps, Verdict, check_mesh
 from detector.printability.physical.process import Process
 from features.mesh import Mesh, Unit, load_mesh
 from ingest.errors import UsageError
@@ -32,11 +32,12 @@ def run(asked: Asked) -> Verdict:
     """Check it and write what was asked for; without ``json``, a text. Raises UsageError."""
     process = Process(nozzle_mm=asked.nozzle_mm, layer_mm=asked.layer_mm, material=asked.material)
     _check_places(asked)
-    model, steps = _model(asked.model), Steps()
+    look = usual_look() if asked.model is None else look_of(asked.model)
+    steps = Steps()
     with steps.step("read"):
         loaded = load_mesh(asked.part, unit=asked.unit, closed=False)
     name = os.fsencode(asked.part).decode(errors="replace")
-    verdict = check_mesh(loaded, name, process, model, steps)
+    verdict = check_mesh(loaded, name, process, look, steps)
     _tell(asked, verdict, loaded.mesh)
     return verdict
 
@@ -58,10 +59,6 @@ def _tell(asked: Asked, verdict: Verdict, mesh: Mesh) -> None:
         from nozzlewatch.printability.check_text import print_verdict
 
         print_verdict(Console(), verdict)
-
-
-def _model(path: Path | None) -> PrintabilityModel | None:
-    return usual_model() if path is None else load_model(path)
 
 
 def _check_places(asked: Asked) -> None:

@@ -97,9 +97,9 @@ def test_version_and_help_come_without_what_the_work_needs(line: str) -> None:
     assert ran.stdout
 
 
-def test_a_check_of_a_part_loads_nothing_of_farms_and_draws_no_table_for_programs(tmp_path: Path) -> None:
+def test_a_check_of_a_part_loads_neither_farms_nor_torch_nor_tables_for_programs(tmp_path: Path) -> None:
     part, found = write_stl(tmp_path / "box.stl", box((20, 20, 20))), tmp_path / "found.json"
-    ran = start(f"printability check {part} --json {found}", (*OF_FARMS, "rich.table"))
+    ran = start(f"printability check {part} --json {found}", (*OF_FARMS, "rich.table", "torch"))
     assert ran.returncode == 0, ran.stderr
     assert found.exists()
 

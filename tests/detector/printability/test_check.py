@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from detector.printability.about import About
 from detector.printability.check import Steps, Verdict, check_mesh, check_part
 from detector.printability.defects import TOP, UP, Hole
 from detector.printability.grids import HoleSet
-from detector.printability.model_file import About, PrintabilityModel
+from detector.printability.model_file import PrintabilityModel
 from detector.printability.physical.process import Process
-from detector.printability.seen import look
+from detector.printability.with_torch import look_with_torch
 from features.mesh import Loaded, Mesh, MeshError
 from tests.nozzlewatch.checked import UPSIDE_DOWN, box, table, together, write_stl
 
@@ -50,7 +51,9 @@ def model(
 
 
 def checked(mesh: Mesh, network: PrintabilityModel | None = None, *, closed: bool = True) -> Verdict:
-    return check_mesh(Loaded(mesh, (), closed), "part.stl", Process(), network, Steps())
+    return check_mesh(
+        Loaded(mesh, (), closed), "part.stl", Process(), network and look_with_torch(network), Steps()
+    )
 
 
 def test_a_cube_is_printable_and_nothing_is_wrong_with_it() -> None:
@@ -128,7 +131,7 @@ def test_a_place_of_the_network_is_a_place_of_the_part(holes: HoleSet, size: int
     mesh = box((10, 10, 10), (100, 200, 300))
     at = (0.45 * size, 0.55 * size, 0.6 * size)
     network = model(-3.0, at, holes=holes, size=size)
-    seen = look(mesh, network)
+    seen = look_with_torch(network).at(mesh)
     assert seen is not None
     assert seen.where_mm is not None
     assert isinstance(network.network, Fixed)
@@ -139,8 +142,8 @@ def test_a_place_of_the_network_is_a_place_of_the_part(holes: HoleSet, size: int
 
 def test_a_part_too_thin_for_the_voxels_is_not_shown_to_the_network() -> None:
     network = model(3.0)
-    assert look(box((100, 0.2, 100)), network) is None
-    assert look(box((100, 2.0, 100)), network) is not None
+    assert look_with_torch(network).at(box((100, 0.2, 100))) is None
+    assert look_with_torch(network).at(box((100, 2.0, 100))) is not None
     verdict = checked(box((100, 0.2, 100)), network)
     assert verdict.probability is None
     assert any("thinner than the voxels" in note for note in verdict.notes)

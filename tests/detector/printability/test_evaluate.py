@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from detector.printability.about import About
 from detector.printability.dataset import Parts, load, split
 from detector.printability.defects import Defect
 from detector.printability.evaluate import Evaluated, evaluate, judge, roc
 from detector.printability.grids import HoleSet
-from detector.printability.model_file import About, PrintabilityModel, save_model
+from detector.printability.model_file import PrintabilityModel, save_model
 from detector.printability.networks import build
 from detector.printability.part_file import Making
 from detector.printability.pictures import HOLE, PANEL_PX, views

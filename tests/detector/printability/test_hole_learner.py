@@ -14,7 +14,7 @@ from detector.printability.grids import HoleSet
 from detector.printability.hole_learner import QUIET, SPEAKS, HoleBatch, HoleLearner
 from detector.printability.learner import Changes
 from detector.printability.networks import build
-from detector.printability.through_holes import RINGS, SECTORS
+from detector.printability.profiles import RINGS, SECTORS
 from detector.training.distributed import Place
 from tests.detector.printability.boxes import lesson, make_parts, write_boxes
 

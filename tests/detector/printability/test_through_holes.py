@@ -11,17 +11,9 @@ from detector.printability.defects import Hole, drill
 from detector.printability.grids import HoleSet
 from detector.printability.networks import build, parameters
 from detector.printability.openings import Opening
-from detector.printability.through_holes import (
-    FAR_VOXELS,
-    NOTHING,
-    RING_VOXELS,
-    RINGS,
-    SECTORS,
-    ThroughHoles,
-    profile,
-    profiles_of,
-    through_holes,
-)
+from detector.printability.profiles import FAR_VOXELS, RING_VOXELS, RINGS, SECTORS, profile, profiles_of
+from detector.printability.through_holes import ThroughHoles, through_holes
+from detector.printability.without_torch import NOTHING, HolesJudge
 from features.silhouettes import UP
 from ingest.errors import UsageError
 from tests.detector.printability.test_openings import SLANTED, block
@@ -115,3 +107,33 @@ def test_profiles_of_none_are_an_array_too() -> None:
 def test_a_grid_that_is_too_small_is_refused() -> None:
     with pytest.raises(UsageError, match="found grids of 8 voxels a side, expected 16"):
         through_holes(8)
+
+
+def test_without_torch_it_says_the_same_of_the_same_hole() -> None:
+    """Weights as they come and norms that have seen something: nothing is 0 or 1 by chance."""
+    trained = build("ThroughHoles", 64, seed=5)
+    assert isinstance(trained, ThroughHoles)
+    profiles = torch.rand(40, RINGS, SECTORS, generator=torch.Generator().manual_seed(2))
+    trained.against(profiles)
+    with torch.no_grad():
+        trained.scale.fill_(1.5)
+        trained.shift.fill_(0.25)
+    trained.eval()
+    without = HolesJudge({name: own.numpy() for name, own in trained.state_dict().items()}, HoleSet.TOP)
+    for holes in (
+        grid(),
+        grid(Hole((32, 32, 32), SLANTED, 5)),
+        grid(Hole((20, 20, 0), UP, 3), Hole((40, 40, 0), UP, 6)),
+    ):
+        logit, hole = without(holes[0].numpy() > 0)
+        expected, of_it = trained.judge(holes)
+        assert logit == pytest.approx(expected, abs=1e-4)
+        assert hole == of_it
+
+
+def test_weights_of_another_network_are_refused_without_torch(network: ThroughHoles) -> None:
+    arrays = {name: own.numpy() for name, own in network.state_dict().items()}
+    with pytest.raises(KeyError):
+        HolesJudge({name: own for name, own in arrays.items() if name != "shift"}, HoleSet.TOP)
+    with pytest.raises(ValueError, match="shape"):
+        HolesJudge(arrays | {"trunk.1.1.weight": np.ones((32, 16, 3, 3), np.float32)}, HoleSet.TOP)

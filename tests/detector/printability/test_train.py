@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from detector.model.weights import load_weights, save_weights
+from detector.printability.about import KEY, About
 from detector.printability.dataset import load
 from detector.printability.defects import ROTATED
 from detector.printability.grids import HoleSet
-from detector.printability.model_file import KEY, About, PrintabilityModel, load_model, save_model
+from detector.printability.model_file import PrintabilityModel, load_model, save_model
 from detector.printability.networks import build, parameters
 from detector.printability.part_file import Making
 from detector.printability.train import PrintabilityTraining, Trained, train

@@ -2,9 +2,10 @@
 
     python -m bench.printability [--jobs N] [--tables-only]
 
-Half a day on two cores; what is in ``out/printability`` already is kept, and a training that was stopped goes
-on. Rows that are missing are left out of the table. Writes ``bench/printability.json`` and the table in
-``docs/findings.md``. Data: the meshes of the data folder (``stl``), split by designer there.
+Four to twenty core-hours, by what the cores can do in bfloat16; what is in ``out/printability`` already is
+kept, and a training that was stopped goes on. A row that is not there stays what ``bench/printability.json``
+says of it, with the commit that it was measured with; without that it is left out. Writes that file and the
+table in ``docs/findings.md``. Data: the meshes of the data folder (``stl``), split by designer there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import msgspec
 from rich.console import Console
@@ -21,15 +23,20 @@ from rich.console import Console
 from bench.jobs import Job, run
 from bench.machine import ROOT, data_dir, origin
 from bench.printability_networks import costs
-from bench.printability_tables import in_findings, page
+from bench.printability_tables import Told, in_findings, page, told_of
 from bench.printability_trials import NETS, OUT, PARTS, TRIALS, Row, path_of
 from bench.printability_voxels import voxel_figures
-from detector.printability.evaluate import Evaluated
 from sinks.json_text import as_json
 
 RESULTS = ROOT / "bench" / "printability.json"
 FINDINGS = ROOT / "docs" / "findings.md"
 COMMAND = "make printability-table"
+
+
+class Results(msgspec.Struct):
+    """Of the file of results, what the next run reads."""
+
+    rows: dict[str, Told] = {}
 
 
 def main() -> None:
@@ -41,40 +48,53 @@ def main() -> None:
     console = Console()
     if not asked.tables_only and not _run(asked.jobs, console):
         sys.exit("some trainings failed: run them by hand to see why (python -m bench.printability_trials)")
-    rows = {name: msgspec.json.decode(path_of(name).read_bytes(), type=Row) for name in _there()}
-    told = {**origin(COMMAND), **figures(rows)}
-    RESULTS.write_bytes(as_json(told))
+    made_by = origin(COMMAND)
+    rows = kept_rows() | measured_rows(str(made_by["commit"]))
+    rows = {name: rows[name] for name in TRIALS if name in rows}
+    RESULTS.write_bytes(as_json({**made_by, **figures(rows), "rows": msgspec.to_builtins(rows)}))
     table = page(rows, costs())
     FINDINGS.write_text(in_findings(FINDINGS.read_text(encoding="utf-8"), table), encoding="utf-8")
     console.print(table, markup=False)
 
 
-def figures(rows: Mapping[str, Row]) -> dict[str, object]:
+def kept_rows() -> dict[str, Told]:
+    """What the file of results says of rows that were measured before."""
+    if not RESULTS.is_file():
+        return {}
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Results).rows
+
+
+def measured_rows(commit: str) -> dict[str, Told]:
+    """Those of ``out/printability``."""
+    found = {}
+    for name, path in ((name, path_of(name)) for name in TRIALS if path_of(name).is_file()):
+        date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        found[name] = told_of(msgspec.json.decode(path.read_bytes(), type=Row), commit, date)
+    return found
+
+
+def figures(rows: Mapping[str, Told]) -> dict[str, object]:
     """The figures that programs read; nets and splits that were not trained are left out."""
     told: dict[str, object] = {
-        f"{how}_split": {net: _of(rows[f"{how}-{net}"].test) for net in NETS if f"{how}-{net}" in rows}
+        f"{how}_split": {net: _of(rows[f"{how}-{net}"]) for net in NETS if f"{how}-{net}" in rows}
         for how in ("random", "honest")
     }
     if "rotated-ours" in rows:
-        told["rotated"] = {"ours": _of(rows["rotated-ours"].test)}
+        told["rotated"] = {"ours": _of(rows["rotated-ours"])}
     counted = costs()
     for net, name in NETS.items():
         told[net] = counted[name]
     return told | voxel_figures(out=OUT / "voxels.json")
 
 
-def _of(test: Evaluated) -> dict[str, object]:
-    figures = {name: getattr(test, name) for name in ("accuracy", "f1", "auc")}
+def _of(row: Told) -> dict[str, object]:
+    figures = {"accuracy": row.accuracy, "f1": row.f1, "auc": row.auc}
     return {
         **{name: figure.value for name, figure in figures.items()},
         "ci": {name: figure.ci for name, figure in figures.items()},
-        "samples": test.samples,
-        "parts": test.parts,
+        "samples": row.samples,
+        "parts": row.parts,
     }
-
-
-def _there() -> list[str]:
-    return [name for name in TRIALS if path_of(name).is_file()]
 
 
 def _run(jobs: int, console: Console) -> bool:

@@ -1,11 +1,14 @@
-"""The printability table, in Markdown."""
+"""The printability table, in Markdown, and what is kept of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
 
 from bench.printability_trials import CPU_EPOCHS, CPU_SAMPLES, CPU_SIZE, NETS, OURS, Row
-from detector.printability.evaluate import Evaluated, Figure
+from detector.printability.evaluate import Figure
 from detector.printability.grids import HoleSet
 
 BEGIN, END = "<!-- printability: begin -->", "<!-- printability: end -->"
@@ -18,6 +21,41 @@ PUBLISHED = {
 """Accuracy, F1 and AUC on a random split of 7,430 samples of 128 voxels, 60 epochs; which of the ResNets that
 was the source does not say."""
 LEFT_OUT = "-"
+EPOCHS_TOLD = {net: CPU_EPOCHS for net in NETS if net != OURS}
+
+
+class Right(NamedTuple):
+    """Of one kind of sample: the share of right calls, and of how many."""
+
+    share: float
+    samples: int
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the table tells of a row, and with which commit it was measured, and when.
+
+    Rows are kept so where they were measured on a machine that is gone.
+    """
+
+    commit: str
+    date: str
+    epochs: int
+    accuracy: Figure
+    f1: Figure
+    auc: Figure
+    samples: int
+    parts: int
+    defects: dict[str, Right]
+
+
+def told_of(row: Row, commit: str, date: str) -> Told:
+    """What is kept of a row."""
+    test = row.test
+    return Told(
+        commit=commit, date=date, epochs=row.trained.epochs, accuracy=test.accuracy, f1=test.f1, auc=test.auc,
+        samples=test.samples, parts=test.parts,
+        defects={kind: Right(one.accuracy.value, one.samples) for kind, one in test.defects.items()},
+    )  # fmt: skip
 
 
 def in_findings(text: str, table: str) -> str:
@@ -26,12 +64,12 @@ def in_findings(text: str, table: str) -> str:
     return f"{text[:begin]}\n\n{table}\n\n{text[end:]}"
 
 
-def page(rows: Mapping[str, Row], counted: Mapping[str, Mapping[str, int]]) -> str:
+def page(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]) -> str:
     """All of it."""
     return "\n".join([*_networks(rows, counted), "", *_by_defect(rows)])
 
 
-def _networks(rows: Mapping[str, Row], counted: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _networks(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]) -> list[str]:
     lines = [
         f"Accuracy / F1 / AUC, with the 95 % interval of the accuracy over parts. The published networks had "
         f"{CPU_SIZE} voxels a side and, where nothing else is said, {CPU_EPOCHS} epochs of {CPU_SAMPLES} "
@@ -48,7 +86,7 @@ def _networks(rows: Mapping[str, Row], counted: Mapping[str, Mapping[str, int]])
             f"{count['parameters']:,}",
             _multiply_adds(count),
             PUBLISHED.get(net, LEFT_OUT),
-            *(_cell(rows.get(f"{how}-{net}")) for how in ("random", "honest")),
+            *(_cell(rows.get(f"{how}-{net}"), EPOCHS_TOLD.get(net)) for how in ("random", "honest")),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     rotated = rows.get("rotated-ours")
@@ -65,15 +103,14 @@ def _multiply_adds(count: Mapping[str, int]) -> str:
     return f"{small:.1f} / {large:.0f} G" if small != large else f"{small:.3f} G"
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: Told | None, usual_epochs: int | None = None) -> str:
+    """``usual_epochs``: how many the text above tells already; None where it tells none."""
     if row is None:
         return LEFT_OUT
-    test, accuracy = row.test, row.test.accuracy
-    learned = row.trained.epochs
-    usual = test.network == NETS[OURS] or learned == CPU_EPOCHS
+    low, high = row.accuracy.ci
+    others = "" if usual_epochs in (None, row.epochs) else f" ({row.epochs} epochs)"
     return (
-        f"**{_short(accuracy)}** [{accuracy.ci[0]:.3f}, {accuracy.ci[1]:.3f}] / {_short(test.f1)} / "
-        f"{_short(test.auc)}{'' if usual else f' ({learned} epochs)'}"
+        f"**{_short(row.accuracy)}** [{low:.3f}, {high:.3f}] / {_short(row.f1)} / {_short(row.auc)}{others}"
     )
 
 
@@ -81,18 +118,18 @@ def _short(figure: Figure) -> str:
     return f"{figure.value:.3f}".replace("0.", ".")
 
 
-def _by_defect(rows: Mapping[str, Row]) -> list[str]:
-    tests: dict[str, Evaluated] = {name: row.test for name, row in rows.items() if name.endswith(OURS)}
-    if not tests:
+def _by_defect(rows: Mapping[str, Told]) -> list[str]:
+    ours = {name: row for name, row in rows.items() if name.endswith(OURS)}
+    if not ours:
         return []
-    kinds = next(iter(tests.values())).defects
+    kinds = next(iter(ours.values())).defects
     lines = [
         "Share of right calls of ours, by what was done to the part (samples in brackets):",
         "",
         f"| trained and judged | {' | '.join(kinds)} |",
         f"|---|{'---|' * len(kinds)}",
     ]
-    for name, test in tests.items():
-        cells = [f"{one.accuracy.value:.3f} ({one.samples})" for one in test.defects.values()]
+    for name, row in ours.items():
+        cells = [f"{one.share:.3f} ({one.samples})" for one in row.defects.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines

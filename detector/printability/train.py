@@ -111,7 +111,7 @@ def train(asked: PrintabilityTraining, stop: threading.Event) -> Trained | None:
         quiet=asked.quiet,
     )  # fmt: skip
     with running() as place, tracking(asked.tracked_in, EXPERIMENT, asked.network, place) as tracker:
-        if place.leads and not asked.resume:
+        if place.leads and not checkpoint.exists():
             _forget(lesson)
         place.wait()
         tracker.params(_told_of(asked))

@@ -37,11 +37,11 @@ def parts(folder: Path, request: pytest.FixtureRequest) -> Parts:
     return load(folder, request.param)
 
 
-def learner(parts: Parts, place: Place = ALONE) -> HoleLearner:
+def learner(parts: Parts, place: Place = ALONE, places: int | None = None) -> HoleLearner:
     size = parts.holes.grid
     return HoleLearner(
         build("ThroughHoles", size, 2, parts.holes), parts, lesson(parts).split, place,
-        size=size, batch_size=4, seed=1, changes=Changes(places=None), epoch_samples=16,
+        size=size, batch_size=4, seed=1, changes=Changes(places=places), epoch_samples=16,
     )  # fmt: skip
 
 
@@ -64,6 +64,17 @@ def test_openings_are_the_same_again_and_others_in_another_epoch(parts: Parts) -
     first, again, later = (learner(parts).holes(index, epoch).profiles for epoch in (1, 1, 2))
     assert np.array_equal(first, again)
     assert first.shape != later.shape or (first != later).any()
+
+
+def test_a_hole_is_in_so_many_places_in_turn_first_where_it_was_made(parts: Parts) -> None:
+    (index, *_) = samples(parts, Defect.MIDDLE_SMALL)
+    own = learner(parts, places=2)
+    epochs = [own._found(index, epoch, np.random.default_rng(epoch)).profiles for epoch in (1, 2, 3, 4)]
+    assert np.array_equal(epochs[0], epochs[2])
+    assert np.array_equal(epochs[1], epochs[3])
+    assert epochs[0].shape != epochs[1].shape or (epochs[0] != epochs[1]).any()
+    as_made = learner(parts, places=1)._found(index, 2, np.random.default_rng(0)).profiles
+    assert np.array_equal(epochs[0], as_made)
 
 
 def test_batches_hold_the_openings_of_their_samples(parts: Parts) -> None:

@@ -15,6 +15,7 @@ from detector.printability.about import KEY, About
 from detector.printability.dataset import load
 from detector.printability.defects import ROTATED
 from detector.printability.grids import HoleSet
+from detector.printability.learner import Changes
 from detector.printability.model_file import PrintabilityModel, load_model, save_model
 from detector.printability.networks import build, parameters
 from detector.printability.part_file import Making
@@ -91,6 +92,32 @@ def test_a_training_that_is_stopped_at_once_goes_on_and_ends_alike(
         train(asked(folder, path), threading.Event())
     trained(asked(folder, path, resume=True))
     assert path.read_bytes() == model.read_bytes()
+
+
+def test_what_samples_show_is_kept_until_the_training_has_ended(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, looks = tmp_path / "m.safetensors", tmp_path / "m.safetensors.looks"
+    wanted = asked(folder, path, network="ThroughHoles", changes=Changes(places=2))
+    looks.mkdir()
+    (looks / "held-out-0.npz").write_bytes(b"of another training")
+
+    def fails(evidence: object, against: object) -> tuple[float, float]:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="the power went"):
+        patched.setattr("detector.printability.hole_learner.fitted", fails)
+        train(wanted, threading.Event())
+    assert len(list(looks.glob("learned-*.npz"))) == 4
+    monkeypatch.setattr("detector.printability.hole_learner.openings_near", _never)
+    monkeypatch.setattr("detector.printability.hole_learner.openings_anywhere", _never)
+    monkeypatch.setattr("detector.printability.hole_learner.openings", _never)
+    trained(msgspec.structs.replace(wanted, resume=True))
+    assert not looks.exists()
+
+
+def _never(*given: object) -> None:
+    raise AssertionError("looked again")
 
 
 def test_files_that_hold_something_else_say_so(model: Path, tmp_path: Path) -> None:

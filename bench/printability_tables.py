@@ -73,8 +73,8 @@ def _networks(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]
     lines = [
         f"Accuracy / F1 / AUC, with the 95 % interval of the accuracy over parts. The published networks had "
         f"{CPU_SIZE} voxels a side and, where nothing else is said, {CPU_EPOCHS} epochs of {CPU_SAMPLES} "
-        f"samples (one core, bfloat16), ours {HoleSet.TOP.grid} voxels; its multiply-adds are for each "
-        "through-hole of a part.",
+        f"samples (one core; bfloat16 where it has that), ours {HoleSet.TOP.grid} voxels; its multiply-adds "
+        "are for each through-hole of a part.",
         "",
         "| network | parameters | multiply-adds at 64 / 128 | published | random split | by designer |",
         "|---|---|---|---|---|---|",

@@ -15,7 +15,7 @@ from detector.model.build import build_encoder
 from detector.model.encoder import CHUNK, EMBEDDING_DIM, SIDE
 from detector.state import PrinterMemory
 from ingest.align import Aligner, Timing
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.feed import merged
 from ingest.records import Window
 from ingest.telemetry import open_telemetry

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta, Struct
 
 from ingest.align import Timing
-from ingest.cameras import CAMERAS
+from ingest.cameras.registry import CAMERAS
 from ingest.errors import FarmFileError, SourceError
 from ingest.records import NS_PER_S
 from ingest.sources import Source, parse_address

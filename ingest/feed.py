@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from ingest.align import Aligner, Timing
-from ingest.cameras import open_camera
 from ingest.cameras.motion import Motion
+from ingest.cameras.registry import open_camera
 from ingest.clock import AnchoredClock
 from ingest.errors import SourceError
 from ingest.farm import PrinterTable

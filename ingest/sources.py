@@ -3,7 +3,7 @@
 A source is named by an address ``kind:where?option=value&…``, for instance ``images:prints/benchy?fps=0.2``
 or ``serial:/dev/ttyUSB0?baud=115200``; where a URL stands, its options come after ``#``, since what follows
 its ``?`` belongs to the URL: ``mjpeg:http://10.0.0.7/?action=stream#fps=1``. A new kind is one file and one
-line in its registry (``ingest/cameras/__init__.py``, ``ingest/telemetry/__init__.py``).
+line in its registry (``ingest/cameras/registry.py``, ``ingest/telemetry/__init__.py``).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import NozzlewatchError, SourceError
 from ingest.farm import Farm, PrinterTable
 from ingest.records import Health, Status

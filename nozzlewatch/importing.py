@@ -17,7 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import SourceError, UsageError
 from ingest.farm import PrinterTable
 from ingest.feed import merged

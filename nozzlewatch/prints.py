@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.cameras import CAMERAS
+from ingest.cameras.registry import CAMERAS
 from ingest.errors import SourceError, UsageError
 from ingest.farm import SOURCES, PrinterTable
 from ingest.recordings.reader import Recording

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ingest.broadcast import Arrived, listen
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.clock import AnchoredClock
 from ingest.errors import SourceError, UsageError
 from ingest.farm import Farm, PrinterTable, load_farm

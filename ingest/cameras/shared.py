@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ingest.cameras import CAMERAS, open_camera
+from ingest.cameras.registry import CAMERAS, open_camera
 from ingest.records import Frame
 from ingest.sources import Address, BaseSource, Camera, parse_address
 

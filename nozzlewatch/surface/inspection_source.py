@@ -12,7 +12,7 @@ from typing import NamedTuple
 from detector.surface.folders import pictures_in
 from features.picture import Picture
 from features.stills import decode_still, read_still
-from ingest.cameras import CAMERAS, open_camera
+from ingest.cameras.registry import CAMERAS, open_camera
 from ingest.errors import SourceError, UsageError
 from ingest.sources import Camera, without_login
 from nozzlewatch.trial import failed, first_frame

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from ingest.cameras import CAMERAS
+from ingest.cameras.registry import CAMERAS
 from ingest.errors import CameraUnreachable, PrinterUnreachable, SourceError
 from ingest.records import Frame, Reading
 from ingest.sources import Address, BaseSource

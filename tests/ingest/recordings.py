@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.recordings.format import About
 from ingest.recordings.writer import RecordingWriter
 from ingest.records import NS_PER_S, Event, EventKind, Frame, Reading, SerialLine

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ingest.align import Timing
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.farm import PrinterTable
 from ingest.feed import Feed, Item, job_of, merged
 from ingest.records import NS_PER_S, Frame, Health, Mark, Window

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cameras import folder, open_camera
+from ingest.cameras import folder
 from ingest.cameras.folder import WatchedFolder
 from ingest.cameras.folder_watch import LAST_FILES, RELIST_S, SETTLED_S, FolderWatch
 from ingest.cameras.jpeg import jpeg_size
+from ingest.cameras.registry import open_camera
 from ingest.errors import CameraUnreachable
 from ingest.records import NS_PER_S, Frame
 from tests.ingest.web import jpeg, png, take

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ingest.cameras import CAMERAS
+from ingest.cameras.registry import CAMERAS
 from ingest.errors import PrinterUnreachable, SourceError
 from ingest.http import base_url, check_status, open_session, page_url, told_as
 from ingest.sources import Address, parse_address

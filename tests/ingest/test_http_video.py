@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import CameraUnreachable
 from ingest.records import NS_PER_S, Frame
 from ingest.sources import Camera

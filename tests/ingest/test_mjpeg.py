@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from aiohttp import web
 
-from ingest.cameras import open_camera
 from ingest.cameras.jpeg import MAX_BYTES
 from ingest.cameras.mjpeg import MjpegCamera
+from ingest.cameras.registry import open_camera
 from ingest.clock import AnchoredClock
 from ingest.errors import CameraUnreachable, SourceError
 from ingest.records import NS_PER_S

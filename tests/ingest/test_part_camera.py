@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from ingest.align import Timing
-from ingest.cameras import CAMERAS
+from ingest.cameras.registry import CAMERAS
 from ingest.errors import CameraUnreachable
 from ingest.farm import PrinterTable
 from ingest.feed import Feed

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ingest.align import Timing
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import SourceNotFound
 from ingest.farm import PrinterTable
 from ingest.feed import Feed

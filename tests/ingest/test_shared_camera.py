@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ingest.cameras import CAMERAS
 from ingest.cameras.images import ImageFolder
+from ingest.cameras.registry import CAMERAS
 from ingest.cameras.shared import MOST_WAITING, CameraHub
 from ingest.errors import CameraUnreachable, SourceError
 from ingest.records import Frame

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from ingest.cameras import open_camera
 from ingest.cameras.jpeg import MAX_BYTES, jpeg_size
+from ingest.cameras.registry import open_camera
 from ingest.cameras.snapshot import SnapshotCamera
 from ingest.clock import AnchoredClock
 from ingest.errors import CameraUnreachable, SourceError

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.cameras import open_camera, stream
+from ingest.cameras import stream
 from ingest.cameras.jpeg import jpeg_flaw
+from ingest.cameras.registry import open_camera
 from ingest.errors import CameraUnreachable, SourceError
 from ingest.records import NS_PER_S, Frame
 from ingest.sources import Camera

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.cameras import open_camera
 from ingest.cameras.jpeg import jpeg_size
+from ingest.cameras.registry import open_camera
 from ingest.cameras.v4l2 import list_devices
 from ingest.errors import CameraUnreachable, SourceError
 from tests.ingest.web import take

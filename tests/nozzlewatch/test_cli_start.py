@@ -104,6 +104,13 @@ def test_a_check_of_a_part_loads_neither_farms_nor_torch_nor_tables_for_programs
     assert found.exists()
 
 
+def test_a_check_that_writes_a_page_loads_no_cameras(tmp_path: Path) -> None:
+    part, page = write_stl(tmp_path / "box.stl", box((20, 20, 20))), tmp_path / "page.html"
+    ran = start(f"printability check {part} --report {page}", ("torch", "aiohttp", "av"))
+    assert ran.returncode == 0, ran.stderr
+    assert page.exists()
+
+
 def test_help_lists_what_is_loaded_late_after_the_rest_with_its_text() -> None:
     told = listed(start("--help").stdout)
     assert next(iter(told)) == "watch"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import SourceError, SourceNotFound, UsageError
 from ingest.feed import merged
 from ingest.recordings.reader import Recording

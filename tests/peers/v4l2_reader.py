@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 
-from ingest.cameras import open_camera
+from ingest.cameras.registry import open_camera
 from ingest.errors import CameraUnreachable
 
 AGAIN_S = 0.05

@@ -1,7 +1,7 @@
 """Meshes of boxes, and a network that learns from them in seconds.
 
-``python -m tests.detector.printability.boxes NETWORK PARTS FOLDER`` trains one of NETWORKS; under torchrun
-all ranks together.
+``python -m tests.detector.printability.boxes PARTS FOLDER`` trains all NETWORKS, each in a folder of its own;
+under torchrun all ranks together.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from detector.printability.learner import Changes
 from detector.printability.networks import build
 from detector.printability.part_file import Making
 from detector.printability.preprocess import preprocess, sources_in
+from detector.printability.through_holes import ThroughHoles
 from detector.printability.train import Lesson, learn
 from detector.training.distributed import Place, running
 from detector.training.recipe import Options, Recipe
@@ -56,7 +57,7 @@ class TinyNetwork(nn.Module):
 
 def _through_holes() -> nn.Module:
     """Without dropout, whose chances ranks draw each for itself."""
-    network = build("ThroughHoles", SIZE, 4, HoleSet.ROTATED)
+    network = build("ThroughHoles", SIZE, 4)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
@@ -96,14 +97,17 @@ def lesson(parts: Parts, **changed: Any) -> Lesson:
     return Lesson(parts, split(parts, "honest"), SIZE, 4, **{**usual, **changed})
 
 
-def main(network: str, parts: str, folder: str) -> None:
+def main(parts: Path, folder: Path) -> None:
     with running("cpu") as place:
-        run(network, Path(parts), Path(folder), place)
+        for network in NETWORKS:
+            run(network, parts, folder / network, place)
 
 
 def run(name: str, parts: Path, folder: Path, place: Place) -> None:
     """Leave ``weights`` and ``log`` in the folder."""
-    network, loaded = NETWORKS[name](), load(parts, HoleSet.ROTATED)
+    network = NETWORKS[name]()
+    # From above openings are found at once, along all directions a second a part.
+    loaded = load(parts, HoleSet.TOP if isinstance(network, ThroughHoles) else HoleSet.ROTATED)
     options = Options(recipe=RECIPE, log_file=folder / "log", quiet=True)
     learn(network, lesson(loaded, changes=Changes(places=None)), options, place, tracker=NoTracker())
     if place.leads:
@@ -111,4 +115,4 @@ def run(name: str, parts: Path, folder: Path, place: Place) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*(Path(argument) for argument in sys.argv[1:]))

@@ -65,12 +65,21 @@ def targets(batches: list[Batch]) -> list[float]:
     return torch.cat([batch.targets for batch in batches]).tolist()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_two_processes_learn_what_one_learns(network: str, folder: Path, tmp_path: Path) -> None:
-    together, alone = tmp_path / "together", tmp_path / "alone"
+@pytest.fixture(scope="module")
+def by_two(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes have learned: a folder for each network."""
+    together = tmp_path_factory.mktemp("together")
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    program = ["-m", "tests.detector.printability.boxes", network, str(folder), str(together)]
+    program = ["-m", "tests.detector.printability.boxes", str(folder), str(together)]
     subprocess.run([sys.executable, *start, *program], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return together
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_two_processes_learn_what_one_learns(
+    network: str, folder: Path, by_two: Path, tmp_path: Path
+) -> None:
+    together, alone = by_two / network, tmp_path
     run(network, folder, alone, ALONE)
     pairs = zip(*(epochs(where / "log") for where in (together, alone)), strict=True)
     for two, one in pairs:

@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 from rich.console import Console
@@ -48,10 +47,9 @@ def main() -> None:
     console = Console()
     if not asked.tables_only and not _run(asked.jobs, console):
         sys.exit("some trainings failed: run them by hand to see why (python -m bench.printability_trials)")
-    made_by = origin(COMMAND)
-    rows = kept_rows() | measured_rows(str(made_by["commit"]))
-    rows = {name: rows[name] for name in TRIALS if name in rows}
-    RESULTS.write_bytes(as_json({**made_by, **figures(rows), "rows": msgspec.to_builtins(rows)}))
+    known = kept_rows() | measured_rows()
+    rows = {name: known[name] for name in TRIALS if name in known}
+    RESULTS.write_bytes(as_json({**origin(COMMAND), **figures(rows), "rows": msgspec.to_builtins(rows)}))
     table = page(rows, costs())
     FINDINGS.write_text(in_findings(FINDINGS.read_text(encoding="utf-8"), table), encoding="utf-8")
     console.print(table, markup=False)
@@ -64,13 +62,10 @@ def kept_rows() -> dict[str, Told]:
     return msgspec.json.decode(RESULTS.read_bytes(), type=Results).rows
 
 
-def measured_rows(commit: str) -> dict[str, Told]:
+def measured_rows() -> dict[str, Told]:
     """Those of ``out/printability``."""
-    found = {}
-    for name, path in ((name, path_of(name)) for name in TRIALS if path_of(name).is_file()):
-        date = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        found[name] = told_of(msgspec.json.decode(path.read_bytes(), type=Row), commit, date)
-    return found
+    paths = {name: path_of(name) for name in TRIALS if path_of(name).is_file()}
+    return {name: told_of(msgspec.json.decode(path.read_bytes(), type=Row)) for name, path in paths.items()}
 
 
 def figures(rows: Mapping[str, Told]) -> dict[str, object]:

@@ -48,12 +48,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     defects: dict[str, Right]
 
 
-def told_of(row: Row, commit: str, date: str) -> Told:
+def told_of(row: Row) -> Told:
     """What is kept of a row."""
     test = row.test
     return Told(
-        commit=commit, date=date, epochs=row.trained.epochs, accuracy=test.accuracy, f1=test.f1, auc=test.auc,
-        samples=test.samples, parts=test.parts,
+        commit=row.commit, date=row.date, epochs=row.trained.epochs,
+        accuracy=test.accuracy, f1=test.f1, auc=test.auc, samples=test.samples, parts=test.parts,
         defects={kind: Right(one.accuracy.value, one.samples) for kind, one in test.defects.items()},
     )  # fmt: skip
 

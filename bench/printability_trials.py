@@ -10,13 +10,14 @@ import argparse
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import torch
 
-from bench.machine import ROOT
+from bench.machine import ROOT, commit
 from detector.files import replacing
 from detector.printability.dataset import How
 from detector.printability.evaluate import Evaluated, evaluate
@@ -72,8 +73,10 @@ class Trial(NamedTuple):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A trial's outcome."""
+    """A trial's outcome, with which commit it was measured, and when."""
 
+    commit: str
+    date: str
     trained: Trained
     test: Evaluated
 
@@ -112,7 +115,7 @@ def main() -> int:
 
 def _row(name: str, trial: Trial) -> Row:
     model_path, log = OUT / f"{name}.safetensors", OUT / f"{name}.jsonl"
-    ours = trial.net == OURS
+    ours, began_with = trial.net == OURS, commit()
     trained = train(
         PrintabilityTraining(
             folder=PARTS, model_path=model_path, recipe=trial.recipe, network=NETS[trial.net],
@@ -125,7 +128,12 @@ def _row(name: str, trial: Trial) -> Row:
         threading.Event(),
     )  # fmt: skip
     assert trained is not None, "one process leads"
-    return Row(trained=trained, test=evaluate(model_path, PARTS, mixed_precision=not ours))
+    return Row(
+        commit=began_with,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        trained=trained,
+        test=evaluate(model_path, PARTS, mixed_precision=not ours),
+    )
 
 
 if __name__ == "__main__":

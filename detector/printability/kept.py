@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,17 +19,22 @@ Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 
 class Kept:
-    """Threads and processes may share a folder: a file is whole or not there. Without one, memory alone."""
+    """Threads and processes may share a folder: a file is whole or not there. Without one, memory alone.
+
+    Threads that ask for the same name at once wait for the first one to find it.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._known: dict[str, Arrays] = {}
+        self._finding: dict[str, Lock] = {}
 
     def of(self, name: str, find: Callable[[], Arrays]) -> Arrays:
         """What goes by this name, a file's name; by ``find`` where it is not known yet."""
-        if name not in self._known:
-            self._known[name] = self._read(name) or self._found(name, find)
-        return self._known[name]
+        with self._finding.setdefault(name, Lock()):
+            if name not in self._known:
+                self._known[name] = self._read(name) or self._found(name, find)
+            return self._known[name]
 
     def _read(self, name: str) -> Arrays | None:
         if self._folder is None or not (path := self._folder / f"{name}.npz").is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,20 @@ def test_another_process_reads_it_as_it_was(tmp_path: Path) -> None:
     assert {name: (own.dtype, own.shape) for name, own in again.items()} == {
         name: (own.dtype, own.shape) for name, own in seven().items()
     }
+
+
+def test_threads_that_want_the_same_at_once_find_it_once(tmp_path: Path) -> None:
+    kept, sought = Kept(tmp_path), []
+
+    def slowly() -> Arrays:
+        sought.append(1)
+        time.sleep(0.1)
+        return seven()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(kept.of, "x", slowly) for _ in range(4)]
+    assert [one.result()["a"].tolist() for one in found] == [list(range(7))] * 4
+    assert len(sought) == 1
 
 
 def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,8 @@ def test_two_processes_learn_what_one_learns(
         assert two.metrics == pytest.approx(one.metrics, abs=1e-5)
     weights, of_one = (load_weights(where / "weights").tensors for where in (together, alone))
     for name, tensor in of_one.items():
-        torch.testing.assert_close(weights[name], tensor, atol=1e-5, rtol=1e-5)
+        # What calibrates our own network is fitted, and some 6: it is held to a share of itself.
+        torch.testing.assert_close(weights[name], tensor, atol=1e-5, rtol=1e-5 if network == "holes" else 0)
 
 
 def epochs(log_file: Path) -> list[Epoch]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from sinks.consume import RETRY_S
@@ -25,6 +26,14 @@ log = logging.getLogger("nozzlewatch.sinks")
 
 InThread = Callable[..., Awaitable[Any]]
 """Calls a function with arguments in the sinks' thread."""
+
+
+LEAVE_S = 5.0
+"""How long brokers are waited for once the end was asked for: one that is away may never answer."""
+
+
+class _UnansweredError(Exception):
+    """The end came, and no broker has answered."""
 
 
 class Plan(NamedTuple):
@@ -64,6 +73,7 @@ class Feed:
         ] = {}  # up to which offset each partition was read; not committed yet
         self._trouble = ""  # why the sinks could not make it durable, empty when all is well
         self._failed = False  # for good: whoever reads on would commit beyond what was not kept
+        self._leaving = asyncio.Event()  # brokers are waited for no longer
         self._dead = self._topic(address.topic(DEAD))
         for stream, topic in TOPICS.items():
             self._listen(stream, self._topic(address.topic(topic.name)))
@@ -71,6 +81,13 @@ class Feed:
         app.on_partitions_revoked.connect(self._hand_over)
         app.on_partitions_assigned.connect(self._assigned)
         app.on_before_shutdown.connect(self._hand_over)
+
+    def leave(self) -> None:
+        """The app is about to end: wait for brokers LEAVE_S from now and no longer.
+
+        What is not committed then is read again, and known by its entry.
+        """
+        asyncio.get_running_loop().call_later(LEAVE_S, self._leaving.set)
 
     def _topic(self, name: str) -> Any:
         # Bytes in and out: Faust's models would take what is no record of ours.
@@ -127,9 +144,9 @@ class Feed:
         batch, self._buffer = self._buffer, []
         new = [one for one in batch if _mark(one) not in self._elsewhere]
         try:
-            for letter in await self._in_thread(self._intake.take, new):
-                await self._bury(letter)
+            letters = await self._in_thread(self._intake.take, new)
             self._marks += [_mark(one) for one in new] if self._handover else []
+            buried = await self._bury(letters)
             await self._in_thread(self._intake.flush)
             if self._handover:
                 await self._in_thread(self._handover.note, self._marks)
@@ -144,6 +161,9 @@ class Feed:
         if self._trouble:
             log.warning("%s: writing again", self._plan.group)
         self._trouble = ""
+        if not buried:
+            self._failed = True
+            return False
         await self._commit()
         return True
 
@@ -153,15 +173,34 @@ class Feed:
         if not read:
             return
         # Not ``commit()``: that goes by Faust's acknowledgements.
-        if await self._app.consumer._commit_offsets(read) and self._handover:
-            await self._in_thread(self._handover.committed)
+        with suppress(_UnansweredError):
+            if await self._answer(self._app.consumer._commit_offsets(read)) and self._handover:
+                await self._in_thread(self._handover.committed)
 
-    async def _bury(self, letter: Letter) -> None:
-        told, error = letter
-        log.error("%s/%d/%d: %s", told.topic, told.partition, told.offset, error)
-        headers = of_dead_letter(told.headers, told.topic, told.partition, told.offset, error)
-        sent = await self._dead.send(key=told.key, value=told.value, headers=headers)
-        await sent
+    async def _bury(self, letters: Sequence[Letter]) -> bool:
+        """Send dead letters; False where no broker has them all for sure."""
+        for told, error in letters:
+            log.error("%s/%d/%d: %s", told.topic, told.partition, told.offset, error)
+            headers = of_dead_letter(told.headers, told.topic, told.partition, told.offset, error)
+            try:
+                sent = await self._answer(self._dead.send(key=told.key, value=told.value, headers=headers))
+                await self._answer(sent)
+            except _UnansweredError:
+                return False
+        return True
+
+    async def _answer(self, asked: Awaitable[Any]) -> Any:
+        """What the brokers answer. Raises _UnansweredError where they have not until it is time to leave."""
+        answer = asyncio.ensure_future(asked)
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        try:
+            await asyncio.wait({answer, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise _UnansweredError
+            return answer.result()
+        finally:
+            answer.cancel()
+            leaving.cancel()
 
     async def _begin(self, generation: int) -> None:
         """Those that had the partitions before have noted what they could not commit.

@@ -112,7 +112,7 @@ async def _serve(
     while not stop.is_set():
         app = make()
         feed = Feed(app, address, plan, intake, in_thread)
-        error = await _run(app, stop)
+        error = await _run(app, feed, stop)
         if error is None:
             return
         if not isinstance(error, KafkaError | OSError):
@@ -123,7 +123,7 @@ async def _serve(
         await asyncio.sleep(RETRY_S)
 
 
-async def _run(app: faust.App, stop: threading.Event) -> BaseException | None:
+async def _run(app: faust.App, feed: Feed, stop: threading.Event) -> BaseException | None:
     """Start an app and stop it when ``stop`` is set or it has crashed; returns what it crashed of."""
     starting = asyncio.create_task(app.start())  # returns when partitions are assigned, which may be never
     try:
@@ -136,6 +136,7 @@ async def _run(app: faust.App, stop: threading.Event) -> BaseException | None:
         return error
     finally:
         starting.cancel()
+        feed.leave()
         await app.stop()
         await asyncio.gather(starting, return_exceptions=True)
     return app.crash_reason
@@ -165,6 +166,7 @@ def make_app(address: KafkaAddress, plan: Plan, scratch: str) -> faust.App:
         broker_heartbeat_interval=plan.session_s / 5,
         consumer_auto_offset_reset="earliest",  # a new group reads what is still there
         producer_acks=-1,  # dead letters are kept by all replicas before their original is committed
+        producer_request_timeout=STOP_LIMIT_S,  # it does not end before each letter is kept or given up
         table_standby_replicas=0,  # no tables: then plain round robin spreads the partitions
         topic_allow_declare=False,  # topics belong to who runs the brokers: never made or altered from here
         topic_disable_leader=True,  # no topic of Faust's own beside them

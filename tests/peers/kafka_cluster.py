@@ -4,7 +4,8 @@ It keeps messages, offsets and consumer groups in memory, as a real broker does 
 topics and take it off the network, so the functions are called in the library that confluent-kafka brings.
 
     python kafka_cluster.py    prints its address, then obeys lines on standard input:
-    up, down, topic NAME PARTITIONS, refuse REQUEST ERROR
+    up, down, topic NAME PARTITIONS, refuse REQUEST ERROR TIMES,
+    allow REQUEST
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 
 PARTITIONS = 4
 ONE_REPLICA, BROKER = 1, 1
-JOIN_GROUP = 11
-"""A request, by its number in Kafka's protocol."""
-NOT_AUTHORIZED = 30
-"""An error of Kafka's protocol: GROUP_AUTHORIZATION_FAILED."""
+PRODUCE, OFFSET_COMMIT, JOIN_GROUP = 0, 8, 11
+"""Requests, by their numbers in Kafka's protocol."""
+REQUEST_TIMED_OUT, LOADING, NOT_AUTHORIZED = 7, 14, 30
+"""Errors of Kafka's protocol: REQUEST_TIMED_OUT, COORDINATOR_LOAD_IN_PROGRESS, GROUP_AUTHORIZATION_FAILED."""
 
 
 class KafkaCluster:
@@ -52,9 +53,13 @@ class KafkaCluster:
     def up(self) -> None:
         self._ask("up")
 
-    def refuse(self, request: int, error: int) -> None:
-        """Answer the next request of this kind with an error."""
-        self._ask(f"refuse {request} {error}")
+    def refuse(self, request: int, error: int, times: int = 1) -> None:
+        """Answer the next requests of this kind with an error."""
+        self._ask(f"refuse {request} {error} {times}")
+
+    def allow(self, request: int) -> None:
+        """Answer requests of this kind as they should be again."""
+        self._ask(f"allow {request}")
 
     def _ask(self, command: str) -> None:
         assert self._process is not None and self._process.stdin is not None
@@ -80,6 +85,7 @@ def _library() -> ctypes.CDLL:
         ("mock_topic_create", number, [handle, text, number, number]),
         ("mock_group_initial_rebalance_delay_ms", None, [handle, ctypes.c_int32]),
         ("mock_push_request_errors_array", None, [handle, ctypes.c_int16, ctypes.c_size_t, handle]),
+        ("mock_clear_request_errors", None, [handle, ctypes.c_int16]),
         ("mock_broker_set_down", number, [handle, ctypes.c_int32]),
         ("mock_broker_set_up", number, [handle, ctypes.c_int32]),
     ):
@@ -100,9 +106,12 @@ def _serve() -> None:
                 made = library.rd_kafka_mock_topic_create(
                     cluster, name.encode(), int(partitions), ONE_REPLICA
                 )
-            case ["refuse", request, error]:
-                errors = (ctypes.c_int * 1)(int(error))
-                library.rd_kafka_mock_push_request_errors_array(cluster, int(request), 1, errors)
+            case ["refuse", request, error, times]:
+                errors = (ctypes.c_int * int(times))(*[int(error)] * int(times))
+                library.rd_kafka_mock_push_request_errors_array(cluster, int(request), len(errors), errors)
+                made = 0
+            case ["allow", request]:
+                library.rd_kafka_mock_clear_request_errors(cluster, int(request))
                 made = 0
             case ["down"]:
                 made = library.rd_kafka_mock_broker_set_down(cluster, BROKER)

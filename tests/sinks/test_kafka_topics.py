@@ -18,7 +18,15 @@ pytest.importorskip("faust", reason="needs the extra: pip install 'nozzlewatch[k
 from ingest.errors import UsageError
 from ingest.records import Health, Status
 from sinks.topics import worker_folder
-from tests.peers.kafka_cluster import JOIN_GROUP, NOT_AUTHORIZED, KafkaCluster
+from tests.peers.kafka_cluster import (
+    JOIN_GROUP,
+    LOADING,
+    NOT_AUTHORIZED,
+    OFFSET_COMMIT,
+    PRODUCE,
+    REQUEST_TIMED_OUT,
+    KafkaCluster,
+)
 from tests.sinks.kafka_at_work import (
     LIMIT_S,
     ROOT,
@@ -34,6 +42,8 @@ from tests.waiting import wait_until
 
 Make = Callable[..., Any]
 PRINTERS = 11
+MANY = 100
+"""Requests that are refused: ten seconds of them, one after the other."""
 QUICK_S = 2.0
 """How long the cluster waits for a worker that was killed."""
 
@@ -174,15 +184,39 @@ def test_a_broker_that_goes_away_is_waited_for_and_told_of_once(
     assert len(worker.told().splitlines()) == 1, "a broker that is away is told of once"
 
 
-def test_a_worker_ends_in_good_order_while_no_broker_answers(
+def test_a_worker_ends_in_good_order_though_its_commit_is_never_answered(
     kafka: KafkaCluster, tmp_path: Path, scores: Make
 ) -> None:
+    kafka.refuse(OFFSET_COMMIT, LOADING, MANY)  # it asks again and again, and then nobody is there
     send_scores(Sender(kafka), scores, 0, 100)
     with Worker(kafka, tmp_path) as worker:
         wait_for_rows(100, tmp_path)
         kafka.down()
         wait_until(lambda: "waiting, nothing is lost" in worker.told(), LIMIT_S)
         worker.end(within_s=LIMIT_S)
+    assert rows(tmp_path) == once(0, 100)
+
+
+def test_a_worker_ends_in_good_order_though_its_dead_letter_is_never_answered(
+    kafka: KafkaCluster, tmp_path: Path, scores: Make
+) -> None:
+    sender = Sender(kafka)
+    send_scores(sender, scores, 0, 100)
+    sender.send_bytes("scores", b"{torn", "p1")
+    sender.flush()
+    kafka.refuse(PRODUCE, REQUEST_TIMED_OUT, MANY)
+    with Worker(kafka, tmp_path) as worker:
+        wait_until(lambda: "nozzlewatch.scores/" in worker.told(), LIMIT_S)
+        kafka.down()
+        worker.end(within_s=LIMIT_S)
+    kafka.up()
+    kafka.allow(PRODUCE)
+    assert not committed(kafka)
+    with Worker(kafka, tmp_path) as worker:
+        assert sent(kafka, "dead", 1)[0].value == b"{torn"
+        wait_for_rows(100, tmp_path)
+        wait_until_committed(kafka)
+        worker.end()
     assert rows(tmp_path) == once(0, 100)
 
 

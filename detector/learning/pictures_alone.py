@@ -39,7 +39,7 @@ def pictures_of(recording: Path) -> Shard:
         Beat(beat, (beat + 1) * BEAT_NS, sensors, known, heard=False, jpeg=kept[beat])
         for beat in sorted(kept)
     ]
-    return joined(recording, beats, [], None)
+    return joined(recording, beats, [], None, beats[-1].end_ns)
 
 
 def _pictures(whole: Recording) -> Iterator[Picture]:

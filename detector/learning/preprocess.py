@@ -122,7 +122,7 @@ def shard_of(recording: Path) -> Shard:
     if not beats:
         raise SourceError(f"{recording}: found less than {BEAT_S:g} s, expected a print")
     halts = [e.at_ns for window, _ in windows for e in window.events if e.kind is EventKind.HALTED]
-    return joined(recording, beats, told, min(halts, default=None))
+    return joined(recording, beats, told, min(halts, default=None), windows[-1][0].end_ns)
 
 
 def _sensed(token: Token) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
@@ -241,12 +241,17 @@ def look_at(
     return quality.advance(camera, quality.look(picture), at_ns)
 
 
-def joined(recording: Path, beats: Sequence[Beat], told: list[Told], halted_ns: int | None) -> Shard:
-    """The print of a recording's beats, one at least, with its truth; ``told`` is what rules said."""
+def joined(
+    recording: Path, beats: Sequence[Beat], told: list[Told], halted_ns: int | None, end_ns: int
+) -> Shard:
+    """The print of a recording's beats, one at least, with its truth; ``told`` is what rules said.
+
+    It was watched until ``end_ns``: rules judge each window, so a failure after the last whole beat counts.
+    """
     whole = Recording(recording)
     begin_ns = beats[0].end_ns - BEAT_NS
     truths = whole.labels()
-    facts = _facts(recording.stem, whole, truths, begin_ns, halted_ns, beats[-1].end_ns)
+    facts = _facts(recording.stem, whole, truths, begin_ns, halted_ns, end_ns)
     jpegs = [beat.jpeg for beat in beats]
     return Shard(
         facts=facts,

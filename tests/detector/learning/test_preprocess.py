@@ -11,6 +11,7 @@ import pytest
 from detector import rules
 from detector.anomaly import Kind, Reason
 from detector.beats import draft, drafts
+from detector.learning.alarms import Watched, outcome
 from detector.learning.preprocess import (
     Preprocessed,
     Stopped,
@@ -23,6 +24,7 @@ from detector.learning.preprocess import (
 )
 from detector.learning.shards import BEAT_S, UNKNOWN, Shard, read_shard
 from detector.model.kinds import FINE, KINDS
+from detector.verdict import Limits
 from features.beats import beat_of
 from features.frame import decode_frame
 from features.sequence import History
@@ -31,6 +33,7 @@ from ingest.recordings.format import Truth
 from ingest.records import NS_PER_S
 from ingest.simulate.produce import Wanted, produce
 from ingest.simulate.splits import Split
+from tests.ingest.recordings import BEGIN_NS, begin, reading
 
 MINUTES = 0.6
 
@@ -64,6 +67,26 @@ def test_a_print_is_cut_into_beats_with_its_truth(shards: dict[str, Shard]) -> N
     fails = failing.labels == 1 + KINDS.index(Kind.HEATER_FAULT)
     np.testing.assert_array_equal(fails, ~np.isnan(failing.since_s()) & (failing.labels != UNKNOWN))
     assert set(spared.labels.tolist()) == {FINE}
+
+
+def test_a_failure_that_ends_a_print_before_its_last_whole_beat_is_found(tmp_path: Path) -> None:
+    fails_ns = BEGIN_NS + 12 * NS_PER_S + 200_000_000
+    path = tmp_path / "p.mcap"
+    writer = begin(
+        path,
+        [
+            [reading(BEGIN_NS + n * NS_PER_S) for n in range(13)],
+            [reading(fails_ns + n * 250_000_000, -15.0) for n in range(3)],
+        ],
+    )
+    writer.add_label(Truth(kind="sensor_fault", from_ns=fails_ns, to_ns=fails_ns + NS_PER_S))
+    writer.finish()
+    shard = shard_of(path)
+    assert len(shard.beats) == 12 // BEAT_S
+    assert (shard.facts.onset_s, shard.facts.ends_s) == (pytest.approx(12.2), 13.0)
+    never = Limits(threshold=1.0, min_beats=1, within_beats=1)
+    found = outcome(Watched(shard.facts, shard.beats, shard.told), never)
+    assert found.found is not None and not found.false_alarms
 
 
 def test_tokens_and_pictures_are_those_that_the_detector_sees(

@@ -10,10 +10,22 @@ from collections.abc import Callable
 from functools import partial
 
 from detector.anomaly import Reason
-from detector.rules import balance, contacts, filament, firmware, lines, pictures, sensors, standing, thermal
+from detector.rules import (
+    balance,
+    contacts,
+    filament,
+    firmware,
+    lines,
+    pictures,
+    power,
+    sensors,
+    standing,
+    thermal,
+)
 from detector.rules.balance import Balance
 from detector.rules.filament import Filament
 from detector.rules.heaters import BED, HEATERS, HOTEND
+from detector.rules.power import Power
 from features.flow import FlowState
 from features.sequence import History
 from ingest.records import Record
@@ -51,6 +63,7 @@ class HotendPast(Record, frozen=True, kw_only=True):
 
     balance: Balance | None = None
     filament: Filament | None = None
+    power: Power | None = None
 
     @property
     def flow(self) -> FlowState:
@@ -72,9 +85,12 @@ def judge_on(past: HotendPast | None, history: History) -> tuple[HotendPast, lis
     past = past or HotendPast()
     heat, weak = balance.advance(past.balance, history)
     fed, lacking = filament.advance(past.filament, history)
-    slow = [reason for reason in (weak, lacking) if reason is not None]
+    taken, unexplained = power.advance(past.power, history)
+    slow = [reason for reason in (weak, lacking, unexplained) if reason is not None]
     reasons = [*judge(history), *slow]
-    return HotendPast(balance=heat, filament=fed), sorted(reasons, key=lambda reason: -reason.probability)
+    return HotendPast(balance=heat, filament=fed, power=taken), sorted(
+        reasons, key=lambda reason: -reason.probability
+    )
 
 
 __all__ = ["HISTORY_S", "RULES", "HotendPast", "Rule", "judge", "judge_on"]

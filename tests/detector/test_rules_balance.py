@@ -5,7 +5,7 @@ The model is of these tests alone; it shares nothing with the simulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -54,17 +54,21 @@ def hotend(
 
 
 def filmed(
-    *, blind: bool = False, marks: Callable[[float], Mark] = lambda _: Mark.NONE, **kwargs: object
+    *,
+    tells: Collection[str] = ("fan", "melt_w"),
+    marks: Callable[[float], Mark] = lambda _: Mark.NONE,
+    **kwargs: object,
 ) -> list[Window]:
-    """Such a print; ``blind``: neither fan nor filament is told."""
+    """Such a print; ``tells``: which of fan and filament is told."""
     celsius, duty = hotend(**kwargs)  # type: ignore[arg-type]
     channels = {
         "hotend_c": lambda t: celsius[int(t)],
         "hotend_power": lambda t: duty[int(t)],
         "hotend_target_c": kwargs.get("target_c", TARGET_C),
     }
-    if not blind:
-        channels |= {"fan": kwargs.get("fan", 1.0), "melt_w": kwargs.get("melt_w", 2.0)}
+    channels |= {
+        name: kwargs.get(name, usual) for name, usual in (("fan", 1.0), ("melt_w", 2.0)) if name in tells
+    }
     return film(len(celsius), marks=marks, **channels)  # type: ignore[arg-type]
 
 
@@ -122,11 +126,6 @@ def test_more_filament_is_no_heater_fault() -> None:
 
 def test_another_target_is_no_heater_fault() -> None:
     assert told_by_balance(target_c=step(FAILS_S, 200.0, 230.0)) is None
-
-
-def test_where_neither_fan_nor_filament_is_told_nothing_is_said() -> None:
-    """A part fan that nobody tells of takes as much as half of the heater."""
-    assert told_by_balance(share=growing(0.6, 60.0), blind=True) is None
 
 
 def test_a_pause_is_neither_learned_from_nor_judged() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from detector.anomaly import BLIND, Anomaly, Kind, State
 from detector.episodes import POLICIES, Episode, advance
-from detector.rules import judge
+from detector.rules import HotendPast, judge_on
 from features.sequence import History
 from ingest.align import Aligner, Timing
 from ingest.records import NS_PER_S, Reading, Window
@@ -74,9 +74,11 @@ async def heard(path: Path) -> list[Window]:
 def watched(windows: Iterable[Window]) -> list[Anomaly]:
     """Every anomaly that rules and episodes make of the windows."""
     history, episodes, said = History(120), dict[Kind, Episode | None](), list[Anomaly]()
+    past: HotendPast | None = None
     for window in windows:
         history.push(window)
-        reasons = {reason.kind: reason for reason in reversed(judge(history))}
+        past, found = judge_on(past, history)
+        reasons = {reason.kind: reason for reason in reversed(found)}
         for kind in sorted({*episodes, *reasons}):
             episodes[kind], now = advance(
                 episodes.get(kind),

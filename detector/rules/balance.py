@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from detector.anomaly import Kind, Reason
 from detector.rules.halts import stands_halted
-from detector.rules.heaters import AMBIENT_C, HOTEND, HOTEND_J_K, HOTEND_W, graded, readings
+from detector.rules.heaters import AMBIENT_C, HOTEND, HOTEND_J_K, HOTEND_W, MELTING_C, graded, readings
 from features.sequence import History, Series
 from ingest.records import Mark, Record
 
@@ -197,7 +197,7 @@ def _block(history: History) -> Block | None:
     t = at - at.mean()
     slope_k_s = float(t @ celsius / (t @ t))
     mean_c = float(celsius.mean())
-    if abs(slope_k_s) > STEADY_K_S or abs(mean_c - float(target[-1])) > FAR_K:
+    if mean_c < MELTING_C or abs(slope_k_s) > STEADY_K_S or abs(mean_c - float(target[-1])) > FAR_K:
         return None
     fan, melt_w = history.latest("fan"), _mean(history, "melt_w")
     if math.isnan(fan) or math.isnan(melt_w) or _varies(history.series("fan").since(FAN_SETTLED_S)):

@@ -30,6 +30,9 @@ MAX_GAP_S = 8.0
 AMBIENT_C = 22.0
 """Room temperature that the heat loss is counted from."""
 
+MELTING_C = 100.0
+"""No filament is printed with a colder hot end: what holds one there says nothing of a print."""
+
 HOTEND_W = 40.0
 """Heater cartridge of a common hot end (domain figures)."""
 

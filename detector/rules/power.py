@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from detector.anomaly import Kind, Reason
 from detector.rules.halts import stands_halted
-from detector.rules.heaters import AMBIENT_C, HOTEND, graded, readings
+from detector.rules.heaters import AMBIENT_C, HOTEND, MELTING_C, graded, readings
 from features.sequence import History
 from ingest.records import Mark, Record
 
@@ -158,7 +158,9 @@ def _block(history: History) -> Block | None:
     celsius, power = celsius[first:], power[first:]
     if len(power) < LEAST_READINGS or target[-1] <= 0.0 or (settled != target[-1]).any():
         return None
-    if history.marked(SETTLED_S, SKIPPED) or not np.isfinite(power).all() or np.ptp(celsius) > STEADY_K:
+    if history.marked(SETTLED_S, SKIPPED) or not np.isfinite(power).all():
+        return None
+    if celsius.min() < MELTING_C or np.ptp(celsius) > STEADY_K:
         return None
     fan = float(np.nan_to_num(history.latest("fan"), nan=NO_FAN))
     return Block(float(power.mean()), float(celsius.mean()), float(target[-1]), fan)

@@ -12,7 +12,7 @@ from detector.rules.power import Power, advance
 from features.sequence import History
 from ingest.records import Mark
 from tests.detector.test_rules_balance import FAILS_S, filmed, first, growing
-from tests.detector.windows import step
+from tests.detector.windows import film, step
 
 FULL_FAN = 2.15
 """In the model's units: what the rule allows a fan, 1.4 times what still air takes."""
@@ -54,6 +54,12 @@ def test_once_the_fan_has_run_less_is_forgiven() -> None:
 
 def test_another_target_is_no_heater_fault() -> None:
     assert told(target_c=step(FAILS_S, 150.0, 230.0), fan=step(FAILS_S, 0.0, FULL_FAN)) is None
+
+
+@pytest.mark.parametrize("tells", [(), ("fan", "melt_w")])
+def test_a_hot_end_at_room_temperature_with_a_target_is_passed_over(tells: tuple[str, ...]) -> None:
+    windows = film(400, hotend_c=22.0, hotend_target_c=30.0, hotend_power=0.0, **dict.fromkeys(tells, 0.0))
+    assert first(windows) is None
 
 
 def test_a_pause_is_neither_learned_from_nor_judged() -> None:

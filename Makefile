@@ -40,8 +40,9 @@ peers: $(PEERS)
 $(PEERS): .ci/peers | $(READY)
 	PYTHON=$(BIN)/python .ci/peers
 
+# Three at a time on two cores: tests wait for a quarter of their time.
 test: $(READY) $(PEERS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=40
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -11,13 +11,13 @@ import pytest
 from ingest.store import EmbeddedStores, Stores, open_stores
 
 ROOT = Path(__file__).parent.parent
-LONG = ("faults", "end_to_end", "nozzlewatch")
-"""Folders whose tests wait for whole processes: begun first, so that none of them runs alone at the end."""
+LONG = ("faults", "end_to_end", "nozzlewatch", "test_kafka_topics")
+"""Folders and files that wait for whole processes: begun first, so that none runs alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first; within that the order stays as it was."""
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    items.sort(key=lambda item: not {item.path.parent.name, item.path.stem} & {*LONG})
 
 
 @pytest.fixture(scope="module")

@@ -88,9 +88,8 @@ def judge_on(past: HotendPast | None, history: History) -> tuple[HotendPast, lis
     taken, unexplained = power.advance(past.power, history)
     slow = [reason for reason in (weak, lacking, unexplained) if reason is not None]
     reasons = [*judge(history), *slow]
-    return HotendPast(balance=heat, filament=fed, power=taken), sorted(
-        reasons, key=lambda reason: -reason.probability
-    )
+    known = HotendPast(balance=heat, filament=fed, power=taken)
+    return known, sorted(reasons, key=lambda reason: -reason.probability)
 
 
 __all__ = ["HISTORY_S", "RULES", "HotendPast", "Rule", "judge", "judge_on"]

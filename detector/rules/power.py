@@ -99,13 +99,16 @@ class Block(NamedTuple):
         return self.power / (self.celsius - AMBIENT_C)
 
 
-def advance(power: Power | None, history: History) -> tuple[Power, Reason | None]:
-    """Fold the newest window in; a reason while the evidence is enough. Another job begins anew."""
+def advance(power: Power | None, history: History) -> tuple[Power | None, Reason | None]:
+    """Fold the newest window in; a reason while the evidence is enough. Another job begins anew.
+
+    Nothing is remembered where no print runs, and where the filament is told: ``balance`` judges there.
+    """
     window = history.newest
+    if window.marks & Mark.IDLE or stands_halted(history) or not math.isnan(history.latest("melt_w")):
+        return None, None
     if power is None or power.job != window.job or window.index < power.judged:
         power = Power(job=window.job, judged=window.index)
-    if window.marks & Mark.IDLE or stands_halted(history) or not math.isnan(history.latest("melt_w")):
-        return Power(job=window.job, judged=window.index), None
     if window.index - power.judged >= BLOCK_S:
         block = _block(history)
         if block is not None:
@@ -169,9 +172,10 @@ def _block(history: History) -> Block | None:
 def _reason(power: Power) -> Reason | None:
     if power.excess < LIMIT:
         return None
+    or_with_fan = ", or would have with a fan" if power.fan == NO_FAN else ""
     text = (
-        f"hotend takes {power.taken:.0%} power; so far this print took {power.allowed:.0%} at the most, or "
-        "would have with a fan: the heater gives less, or its sensor has slipped"
+        f"hotend takes {power.taken:.0%} power; so far this print took {power.allowed:.0%} at the most"
+        f"{or_with_fan}: the heater gives less, or its sensor has slipped"
     )
     return Reason(
         Kind.HEATER_FAULT,

@@ -16,7 +16,7 @@ from detector.rules import judge_on
 from detector.rules.balance import Balance, advance
 from features.sequence import History
 from ingest.records import NS_PER_S, Mark, Window
-from tests.detector.windows import film, step
+from tests.detector.windows import film, largest_memory, step
 
 ROOM_C, TARGET_C = 22.0, 215.0
 FAILS_S = 400.0
@@ -147,14 +147,4 @@ def test_a_new_job_begins_anew() -> None:
 
 
 def test_what_is_remembered_of_a_print_does_not_grow_and_survives_a_restart() -> None:
-    windows = filmed(seconds=600, share=growing(0.8, 60.0))
-    history, balance, restored, sizes = History(120), None, None, []
-    for window in windows:
-        history.push(window)
-        balance, reason = advance(balance, history)
-        restored, same = advance(restored, history)
-        stored = msgspec.msgpack.encode(restored)
-        restored = msgspec.msgpack.decode(stored, type=Balance)
-        sizes.append(len(stored))
-        assert (reason, balance) == (same, restored)
-    assert max(sizes) < 300
+    assert largest_memory(filmed(seconds=600, share=growing(0.8, 60.0)), advance, Balance) < 300

@@ -17,7 +17,7 @@ from features.channels import BALANCE
 from features.flow import Flow
 from features.sequence import History
 from ingest.records import NS_PER_S, EventKind, Mark, Window
-from tests.detector.windows import FIRST, film
+from tests.detector.windows import FIRST, film, largest_memory
 
 SECONDS, STOPS_S = 700, 500
 NOISE = 0.02  # duty, of a second
@@ -147,13 +147,4 @@ def test_what_is_not_known_tells_nothing() -> None:
 
 
 def test_what_is_remembered_does_not_grow_and_survives_a_restart() -> None:
-    history, past, restored, sizes = History(120), None, None, []
-    for window in printed(comes=0.0):
-        history.push(window)
-        past, reasons = judge_on(past, history)
-        restored, same = judge_on(restored, history)
-        stored = msgspec.msgpack.encode(restored)
-        restored = msgspec.msgpack.decode(stored, type=HotendPast)
-        sizes.append(len(stored))
-        assert (past, reasons) == (restored, same)
-    assert max(sizes) < 3300
+    assert largest_memory(printed(comes=0.0), judge_on, HotendPast) < 3000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from detector.anomaly import Kind
@@ -12,7 +11,7 @@ from detector.rules.power import Power, advance
 from features.sequence import History
 from ingest.records import Mark
 from tests.detector.test_rules_balance import FAILS_S, filmed, first, growing
-from tests.detector.windows import film, step
+from tests.detector.windows import film, largest_memory, step
 
 FULL_FAN = 2.15
 """In the model's units: what the rule allows a fan, 1.4 times what still air takes."""
@@ -74,13 +73,18 @@ def test_a_fan_that_is_told_and_goes_up_begins_anew() -> None:
 
 
 def test_what_is_remembered_does_not_grow_and_survives_a_restart() -> None:
-    history, power, restored, sizes = History(120), None, None, []
-    for window in filmed(tells=(), seconds=700, share=growing(0.5, 60.0)):
+    windows = filmed(tells=(), seconds=700, share=growing(0.5, 60.0))
+    assert largest_memory(windows, advance, Power) < 250
+
+
+def test_nothing_is_remembered_where_the_filament_is_told() -> None:
+    history = History(120)
+    for window in filmed(seconds=100):
         history.push(window)
-        power, reason = advance(power, history)
-        restored, same = advance(restored, history)
-        stored = msgspec.msgpack.encode(restored)
-        restored = msgspec.msgpack.decode(stored, type=Power)
-        sizes.append(len(stored))
-        assert (reason, power) == (same, restored)
-    assert max(sizes) < 250
+    assert advance(Power(job="j"), history) == (None, None)
+
+
+def test_a_fan_that_is_told_is_not_said_to_be_what_might_have_run() -> None:
+    found = first(filmed(tells=("fan",), share=growing(0.6, 1.0)))
+    assert found is not None
+    assert "with a fan" not in found[1].text

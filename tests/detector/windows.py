@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from detector.anomaly import Kind, Reason
@@ -107,6 +108,25 @@ def judged(windows: Iterable[Window], capacity: int = 120) -> list[list[Reason]]
         history.push(window)
         said.append(judge(history))
     return said
+
+
+def largest_memory(
+    windows: Iterable[Window], advance: Callable[[Any, History], tuple[Any, Any]], memory: Any
+) -> int:
+    """Bytes of the largest state of type ``memory`` that a rule remembers over these windows.
+
+    Asserts that what is stored after each window and read again goes on as what never was stored.
+    """
+    history, state, restored, largest = History(120), None, None, 0
+    for window in windows:
+        history.push(window)
+        state, said = advance(state, history)
+        restored, same = advance(restored, history)
+        stored = msgspec.msgpack.encode(restored)
+        restored = msgspec.msgpack.decode(stored, type=memory)
+        largest = max(largest, len(stored))
+        assert (state, said) == (restored, same)
+    return largest
 
 
 def first_told(windows: list[Window], kind: Kind) -> tuple[float, Reason] | None:

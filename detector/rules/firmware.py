@@ -29,8 +29,12 @@ PHYSICAL_RISE_K = 10.0
 """A temperature that truly ran up to MAXTEMP lies at least so far above its target or its own start."""
 
 HEATER_WORDS = re.compile(
-    r"heating failed|thermal runaway|thermal malfunction|not heating at expected rate|heater decoupled", re.I
+    r"heating failed|thermal runaway|thermal malfunction|not heating at expected rate|heater decoupled"
+    r"|preheat error|temp not matching",
+    re.I,
 )
+"""Marlin's, Klipper's and those of Prusa's error codes."""
+
 MAXTEMP_WORDS = re.compile(r"max\s?temp\b", re.I)
 SENSOR_WORDS = re.compile(r"min\s?temp\b|adc out of range", re.I)
 STALL_WORDS = re.compile(
@@ -41,7 +45,13 @@ STALL_WORDS = re.compile(
 ASKED_WORDS = re.compile(r"command request|webhooks request|m112|firmware_restart|not ready", re.I)
 """A stop that someone asked for, and Klipper while it connects: no failure of the print."""
 
-BED_WORDS = re.compile(r"heater_id:\s*bed|heater_bed|\bbed\b", re.I)
+BROKEN_OFF = re.compile(r"error\b")
+"""How the end of a print begins that its printer gave up."""
+
+BED_WORDS = re.compile(r"heater_id:\s*bed|heater_bed|\b(?:heat)?bed\b", re.I)
+
+SAYING = (EventKind.ERROR, EventKind.HALTED, EventKind.JOB_ENDED)
+"""What may carry the firmware's words: PrusaLink and Moonraker tell them with the print's end alone."""
 
 
 def firmware_words(history: History) -> Reason | None:
@@ -86,8 +96,8 @@ def runout(history: History) -> Reason | None:
 
 
 def _since_boot(history: History, seconds: float) -> list[WindowEvent]:
-    """Errors and halts of the last seconds, as far as the firmware has not booted since."""
-    said = history.events(seconds, EventKind.ERROR, EventKind.HALTED, EventKind.START)
+    """What was said in the last seconds, as far as the firmware has not booted since."""
+    said = history.events(seconds, *SAYING, EventKind.START)
     starts = [place for place, event in enumerate(said) if event.kind is EventKind.START]
     return said[starts[-1] + 1 :] if starts else said
 
@@ -103,14 +113,21 @@ def _thermal_kind(event: WindowEvent, history: History) -> Kind | None:
 def _stall_kind(event: WindowEvent, history: History) -> Kind | None:
     if ASKED_WORDS.search(event.text) or _named_before(event, history):
         return None
-    return Kind.STALL if event.kind is EventKind.HALTED or STALL_WORDS.search(event.text) else None
+    return Kind.STALL if _stands(event) or STALL_WORDS.search(event.text) else None
+
+
+def _stands(event: WindowEvent) -> bool:
+    """Whether the print stands after this event, whatever its words."""
+    if event.kind is EventKind.JOB_ENDED:
+        return BROKEN_OFF.match(event.text) is not None
+    return event.kind is EventKind.HALTED
 
 
 def _named_before(event: WindowEvent, history: History) -> bool:
     """Whether a heater or a sensor was named shortly before this event."""
     return any(
         0 <= event.at_ns - earlier.at_ns <= NAMED_S * NS_PER_S and _thermal_kind(earlier, history)
-        for earlier in history.events(SAID_S + NAMED_S, EventKind.ERROR, EventKind.HALTED)
+        for earlier in history.events(SAID_S + NAMED_S, *SAYING)
     )
 
 

@@ -68,6 +68,65 @@ def test_other_words_are_no_failure(text: str) -> None:
     assert kinds_told(printing(20, events={15.5: (EventKind.ERROR, text)})) == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (
+            "error: THERMAL RUNAWAY Check the heatbed thermistor wiring for possible damage.",
+            Kind.HEATER_FAULT,
+        ),
+        ("error: PREHEAT ERROR", Kind.HEATER_FAULT),
+        ("error: Heater extruder not heating at expected rate", Kind.HEATER_FAULT),
+        ("error: MINTEMP ERROR", Kind.SENSOR_FAULT),
+        ("error: Lost communication with MCU 'mcu'", Kind.STALL),
+        ("error: Move out of range: 0.000 410.000 0.200 [12.000]", Kind.STALL),
+        ("error", Kind.STALL),
+    ],
+)
+def test_the_reason_of_a_prints_end_is_the_firmwares_word_too(text: str, kind: Kind) -> None:
+    """PrusaLink and Moonraker tell it nowhere else."""
+    windows = printing(
+        90,
+        events={15.5: (EventKind.JOB_ENDED, text)},
+        marks=lambda t: Mark.IDLE if t > 15 else Mark.NONE,
+        telemetry=lambda t: t < 16,
+    )
+    seconds, reason = told(windows, kind)
+    assert (seconds, kinds_told(windows)) == (16.0, {kind})
+    assert f"“{text}”" in reason.text
+
+
+@pytest.mark.parametrize(
+    "how", ["done", "finished", "cancelled", "failed", "interrupted", "over: how, nobody heard"]
+)
+def test_another_end_of_a_print_is_no_failure(how: str) -> None:
+    assert kinds_told(printing(20, events={15.5: (EventKind.JOB_ENDED, how)})) == set()
+
+
+def test_the_end_that_follows_a_halt_tells_nothing_new() -> None:
+    said = {
+        15.5: (EventKind.HALTED, "!! Heater extruder not heating at expected rate"),
+        15.7: (EventKind.JOB_ENDED, "error: Printer halted. kill() called!"),
+    }
+    assert kinds_told(printing(20, events=said)) == {Kind.HEATER_FAULT}
+    asked = {15.5: (EventKind.JOB_ENDED, "error: Shutdown due to webhooks request")}
+    assert kinds_told(printing(20, events=asked)) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "names_bed"),
+    [
+        ("Check the heatbed thermistor wiring", True),
+        ("Heater_ID: bed", True),
+        ("Check the print head thermistor wiring", False),
+    ],
+)
+def test_the_bed_is_known_by_its_names(text: str, names_bed: bool) -> None:
+    words = f"error: THERMAL RUNAWAY {text}"
+    _, reason = told(printing(20, events={15.5: (EventKind.JOB_ENDED, words)}), Kind.HEATER_FAULT)
+    assert ("bed_c" in reason.channels) is names_bed
+
+
 def test_a_named_heater_is_the_reason_for_the_halt_that_follows() -> None:
     said = {
         15.5: (EventKind.ERROR, "Error:Thermal Runaway, system stopped! Heater_ID: bed"),

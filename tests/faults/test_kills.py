@@ -48,8 +48,8 @@ Rows = tuple[list[dict[str, Any]], list[Any]]
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four recorded prints, 2,000 windows together."""
     folder = tmp_path_factory.mktemp("recordings")
-    for seed, (name, (faults, _)) in enumerate(PRINTERS.items()):
-        write_recording(folder / name, SECONDS, faults, seed=seed, fps=1.0)
+    for seed, (name, (faults, watched)) in enumerate(PRINTERS.items()):
+        write_recording(folder / name, SECONDS, faults, seed=seed, fps=1.0 if watched else 0.0)
     return folder
 
 

@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from detector.anomaly import Kind, Reason
+from detector.anomaly import Reason
+from detector.rules.evidence import gives_less, summed, sure
 from detector.rules.halts import stands_halted
-from detector.rules.heaters import AMBIENT_C, HOTEND, HOTEND_J_K, HOTEND_W, MELTING_C, graded, readings
+from detector.rules.heaters import AMBIENT_C, HOTEND, HOTEND_J_K, HOTEND_W, MELTING_C, readings
 from features.sequence import History, Series
 from ingest.records import Mark, Record
 
@@ -68,9 +69,6 @@ LIMIT = 0.3
 LEARNS_BELOW = 0.5
 """Up to this share of the limit a print goes on learning: a temperature that swings has blocks of more and of
 less, and both are its own."""
-
-SURE_AT = 2.0
-"""Certain at this multiple of the limit."""
 
 MOST_EXCESS = 0.5
 """What one block counts at most."""
@@ -138,17 +136,17 @@ def _weighed(balance: Balance, block: Block, at_ns: int) -> Balance:
     sigma = _sigma(balance)
     slack = max(SLACK, SLACK_SIGMAS * sigma) + DOUBTS * doubt
     limit = max(LIMIT, LIMIT_SIGMAS * sigma)
-    summed = min(max(balance.excess + min(excess, MOST_EXCESS) - slack, 0.0), SURE_AT * limit)
+    total = summed(balance.excess, min(excess, MOST_EXCESS) - slack, limit)
     since_ns = balance.since_ns if balance.excess > 0.0 else at_ns
     judged = replace(
         balance,
-        excess=summed,
+        excess=total,
         limit=limit,
         since_ns=since_ns,
         found=block.duty,
         expected=load * block.warmer_k / PER_MILLE,
     )
-    return _learned(judged, block, excess) if summed < LEARNS_BELOW * limit else judged
+    return _learned(judged, block, excess) if total < LEARNS_BELOW * limit else judged
 
 
 def _expected(balance: Balance, block: Block) -> tuple[float, float]:
@@ -220,16 +218,8 @@ def _mean(history: History, channel: str) -> float:
 def _reason(balance: Balance) -> Reason | None:
     if balance.excess < balance.limit:
         return None
-    text = (
-        f"hotend takes {balance.found:.0%} power where this print took {balance.expected:.0%} before, with "
-        "the same fan, filament and temperature: the heater gives less, or its sensor has slipped"
+    told = (
+        f"{balance.found:.0%} power where this print took {balance.expected:.0%} before, with the same fan, "
+        "filament and temperature"
     )
-    clearness = balance.excess / balance.limit - 1.0
-    weights = {HOTEND.power: 0.7, HOTEND.celsius: 0.3}
-    return Reason(
-        Kind.HEATER_FAULT,
-        graded(clearness / (SURE_AT - 1.0)),
-        balance.since_ns,
-        text.replace("%", " %"),
-        weights,
-    )
+    return gives_less(told, sure(balance.excess, balance.limit), balance.since_ns)

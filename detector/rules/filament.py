@@ -14,8 +14,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from detector.anomaly import Kind, Reason
+from detector.rules.evidence import sure
 from detector.rules.halts import stands_halted
-from detector.rules.heaters import HOTEND, graded
+from detector.rules.heaters import HOTEND
 from features.beats import BEAT_WINDOWS, closes_beat
 from features.channels import BALANCE
 from features.flow import SPANS, Flow, FlowState, flow, reading
@@ -28,9 +29,6 @@ LEAST_SPAN = 24
 
 MISSING = 3.5
 """Standard deviations from which power is missing; for so long sound held-out prints reach 2.3."""
-
-SURE_AT = 2.0
-"""Certain at this multiple of it."""
 
 BEATS = 6
 """So many beats in a row: half a minute."""
@@ -96,7 +94,7 @@ def reason_of(filament: Filament) -> Reason | None:
     )
     return Reason(
         Kind.NO_EXTRUSION if filament.nothing else Kind.UNDER_EXTRUSION,
-        graded((filament.missing / MISSING - 1.0) / (SURE_AT - 1.0)),
+        sure(filament.missing, MISSING),
         filament.since_ns,
         text,
         {BALANCE: 0.6, HOTEND.power: 0.3, "melt_w": 0.1},

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from detector.anomaly import Kind, Reason
+from detector.anomaly import Reason
+from detector.rules.evidence import gives_less, summed, sure
 from detector.rules.halts import stands_halted
-from detector.rules.heaters import AMBIENT_C, HOTEND, MELTING_C, graded, readings
+from detector.rules.heaters import AMBIENT_C, HOTEND, MELTING_C, readings
 from features.sequence import History
 from ingest.records import Mark, Record
 
@@ -61,9 +62,6 @@ LEARNS_BELOW = 0.5
 
 LEAST = 1e-6
 """A load of nothing."""
-
-SURE_AT = 2.0
-"""Certain at this multiple of the limit."""
 
 SKIPPED = Mark.PAUSED | Mark.FILAMENT_CHANGE | Mark.OVERRIDE | Mark.TELEMETRY_SILENT | Mark.CLOCK_JUMP
 
@@ -124,10 +122,9 @@ def follow(power: Power, block: Block, begin_ns: int) -> Power:
     if power.past >= LEARN_BLOCKS:
         most = _possible(power)
         excess = min(math.log(max(block.load, LEAST) / max(most, LEAST)), MOST_EXCESS) - SLACK
-        summed = min(max(power.excess + excess, 0.0), SURE_AT * LIMIT)
         power = replace(
             power,
-            excess=summed,
+            excess=summed(power.excess, excess, LIMIT),
             since_ns=power.since_ns if power.excess > 0.0 else begin_ns,
             taken=block.power,
             allowed=most * (block.celsius - AMBIENT_C),
@@ -173,14 +170,5 @@ def _reason(power: Power) -> Reason | None:
     if power.excess < LIMIT:
         return None
     or_with_fan = ", or would have with a fan" if power.fan == NO_FAN else ""
-    text = (
-        f"hotend takes {power.taken:.0%} power; so far this print took {power.allowed:.0%} at the most"
-        f"{or_with_fan}: the heater gives less, or its sensor has slipped"
-    )
-    return Reason(
-        Kind.HEATER_FAULT,
-        graded((power.excess / LIMIT - 1.0) / (SURE_AT - 1.0)),
-        power.since_ns,
-        text.replace("%", " %"),
-        {HOTEND.power: 0.7, HOTEND.celsius: 0.3},
-    )
+    told = f"{power.taken:.0%} power; so far this print took {power.allowed:.0%} at the most{or_with_fan}"
+    return gives_less(told, sure(power.excess, LIMIT), power.since_ns)

@@ -26,8 +26,7 @@ def write_recording(
 ) -> None:
     """Write ``frames/<ms since 1970>.jpg`` and ``serial.log`` (OctoPrint's form, UTC) of one print.
 
-    Both lie on the same time axis, which starts at ``epoch``; ``fps`` 0 is a print that no camera watches. The
-    same arguments give the same bytes.
+    Both lie on the same time axis, which starts at ``epoch``. The same arguments give the same bytes.
     """
     printer = SimulatedPrinter("recorded", seed, faults, orders=orders)
     frames = folder / "frames"

@@ -28,7 +28,8 @@ from ingest.errors import RecordError, StoreError
 from ingest.records import STEPS_PER_WINDOW, Health, Status, Window, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import DETECTOR, Entry, Reader, ensure_groups, key, trim_counted
+from ingest.stream import DETECTOR, Entry, Reader, ensure_groups, key
+from ingest.trimming import trim_counted
 
 log = logging.getLogger("nozzlewatch.detector")
 

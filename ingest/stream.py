@@ -1,4 +1,4 @@
-"""The streams between the stages: their names, reading them as a group, trimming them, counting drops.
+"""The streams between the stages: their names, reading them as a group, counting drops.
 
 Streams of one shard share the hash tag ``{shard}``, so one transaction can touch all of them, in a Redis
 Cluster too. Each shard has one owner per group, so the consumer's name is the same everywhere; a printer
@@ -8,7 +8,7 @@ always falls into the same shard, and so its windows stay in order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
@@ -41,22 +41,8 @@ Who reads only where a farm file asks for it is no part of this: see ``join`` an
 DATA = b"d"
 """The one field of an entry that holds the record."""
 
-LAST_ID = f"{2**64 - 1}-0"
-"""Beyond every entry's id."""
 MAX_LEN = 100_000
 """Entries a stream may hold at the most; beyond it the oldest are dropped, and counted."""
-
-KEEP_S = {
-    "windows": 30.0,
-    "scores": 60.0,
-    "anomalies": 3600.0,
-    "inspections": 3600.0,
-    "labels": 3600.0,
-    "statuses": 60.0,
-    "command-results": 3600.0,
-    "answers": 3600.0,
-}
-"""How long entries stay although every group is done with them, in s: for those who only look on."""
 
 REFUSALS = (
     redis.exceptions.OutOfMemoryError,
@@ -126,7 +112,7 @@ def leave(events: redis.Redis, streams: Sequence[str], group: str) -> None:
     """Remove such a group where nobody reads for it any more: else its streams would wait for it."""
     with store_errors():
         for stream in streams:
-            if any(_text(row["name"]) == group for row in _group_rows(events, stream)):
+            if any(text_of(row["name"]) == group for row in group_rows(events, stream)):
                 events.xgroup_destroy(stream, group)
 
 
@@ -199,7 +185,7 @@ class Reader:
             rows = self._events.xpending_range(
                 entries[0].stream, self._group, min=entries[0].id, max=entries[-1].id, count=len(entries)
             )
-        return {_text(row["message_id"]): int(row["times_delivered"]) for row in cast(list[Any], rows)}
+        return {text_of(row["message_id"]): int(row["times_delivered"]) for row in cast(list[Any], rows)}
 
     def acknowledge(self, entries: Sequence[Entry]) -> None:
         """Say that these entries are done: they never come again."""
@@ -212,7 +198,7 @@ class Reader:
 def entries_of(reply: Any) -> list[Entry]:
     """The entries in a reply to XREADGROUP or XREAD."""
     return [
-        Entry(_text(stream), _text(entry_id), fields.get(DATA) if fields else None)
+        Entry(text_of(stream), text_of(entry_id), fields.get(DATA) if fields else None)
         for stream, entries in _pairs(reply)
         for entry_id, fields in _rows(entries)
     ]
@@ -235,70 +221,23 @@ def drops(events: redis.Redis, shards: Sequence[int]) -> dict[str, int]:
     with store_errors():
         for shard in shards:
             for reason, number in cast(dict[bytes, bytes], events.hgetall(key("drops", shard))).items():
-                totals[_text(reason)] = totals.get(_text(reason), 0) + int(number)
+                totals[text_of(reason)] = totals.get(text_of(reason), 0) + int(number)
     return totals
 
 
 def backlog(events: redis.Redis, stream: str, group: str) -> int:
     """Entries of a stream that a group has not acknowledged yet: unread and pending ones."""
     with store_errors():
-        for row in _group_rows(events, stream):
-            if _text(row["name"]) == group:
+        for row in group_rows(events, stream):
+            if text_of(row["name"]) == group:
                 lag = row.get("lag")
                 unread = int(lag) if lag is not None else events.xlen(stream)
                 return unread + int(row["pending"])
     return 0
 
 
-def trim(
-    events: redis.Redis, stream: str, max_len: int = MAX_LEN, *, keep_s: Mapping[str, float] = KEEP_S
-) -> int:
-    """Remove what every group has acknowledged a while ago, and beyond ``max_len`` what they have not.
-
-    Returns how many entries were removed although some group still wanted them: they are lost, and the
-    caller counts them. A stream without groups is cut by ``max_len`` alone.
-    """
-    with store_errors():
-        oldest = _oldest_wanted(events, stream)
-        if oldest is not None:
-            crowded = events.xlen(stream) > max_len  # then nothing stays for those who only look on
-            kept = oldest if crowded else min(oldest, _kept_from(events, stream, keep_s), key=id_order)
-            events.xtrim(stream, minid=kept, approximate=False)
-        excess = events.xlen(stream) - max_len
-        return events.xtrim(stream, maxlen=max_len, approximate=False) if excess > 0 else 0
-
-
-def trim_counted(events: redis.Redis, stream: str, max_len: int = MAX_LEN) -> None:
-    """``trim``, with what is lost by it added to the shard's drops."""
-    lost = trim(events, stream, max_len)
-    if lost:
-        name, shard = name_and_shard(stream)
-        with store_errors():
-            count_drops(events, shard, f"{name}_unread", lost)
-
-
-def _kept_from(events: redis.Redis, stream: str, keep_s: Mapping[str, float]) -> str:
-    """The id from which on entries are too young to go, by the server's clock, which makes the ids."""
-    age_s = keep_s.get(name_and_shard(stream)[0], 0.0)
-    if age_s <= 0.0:
-        return LAST_ID  # an entry of this very millisecond is not kept either
-    seconds, microseconds = events.time()
-    return f"{max(0, seconds * 1000 + microseconds // 1000 - int(age_s * 1000))}-0"
-
-
-def _oldest_wanted(events: redis.Redis, stream: str) -> str | None:
-    """The smallest id that some group still wants, None where there is no group."""
-    wanted = []
-    for row in _group_rows(events, stream):
-        group = _text(row["name"])
-        summary = events.xpending(stream, group)
-        wanted.append(
-            _text(summary["min"]) if summary["pending"] else _after(_text(row["last-delivered-id"]))
-        )
-    return min(wanted, key=id_order, default=None)
-
-
-def _group_rows(events: redis.Redis, stream: str) -> list[dict[str, Any]]:
+def group_rows(events: redis.Redis, stream: str) -> list[dict[str, Any]]:
+    """What the server tells of a stream's groups; nothing where there is no such stream."""
     try:
         return events.xinfo_groups(stream)
     except redis.ResponseError:  # no such key
@@ -311,12 +250,8 @@ def id_order(entry_id: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence or 0)
 
 
-def _after(entry_id: str) -> str:
-    milliseconds, sequence = id_order(entry_id)
-    return f"{milliseconds}-{sequence + 1}"
-
-
-def _text(value: bytes | str) -> str:
+def text_of(value: bytes | str) -> str:
+    """An id or a name in a reply, whatever its form."""
     return value.decode() if isinstance(value, bytes) else value
 
 

@@ -21,8 +21,8 @@ from ingest.stream import (
     key,
     shard_of,
     store_errors,
-    trim_counted,
 )
+from ingest.trimming import trim_counted
 
 FRAME_TTL_S = 600
 """How long a frame waits for its detector, in s; under memory pressure the oldest go first."""

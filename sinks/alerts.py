@@ -35,8 +35,8 @@ from ingest.stream import (
     leave,
     shard_of,
     store_errors,
-    trim_counted,
 )
+from ingest.trimming import trim_counted
 from sinks.answers import record
 from sinks.channels import Channel
 from sinks.message import Answer, Message

@@ -18,7 +18,8 @@ from ingest.errors import RecordError, StoreUnreachable
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors, trim_counted
+from ingest.stream import Entry, Reader, bury, count_drops, ensure_groups, key, store_errors
+from ingest.trimming import trim_counted
 from sinks.errors import SinkError
 from sinks.sink import Delivered, Sink, Told
 

@@ -21,7 +21,8 @@ from ingest.errors import RecordError, UsageError
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_EVERY_S, StoreSource, publish_status, serve_through_outages
 from ingest.store import BLOCK_MS, Stores
-from ingest.stream import Entry, Reader, bury, count_drops, join, store_errors, trim_counted
+from ingest.stream import Entry, Reader, bury, count_drops, join, store_errors
+from ingest.trimming import trim_counted
 from sinks.event_headers import told_by
 from sinks.event_json import TOPICS, encode_event, key_of, relayed_streams
 from sinks.kafka_address import EXTRA_MISSING, KAFKA, KafkaAddress

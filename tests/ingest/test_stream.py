@@ -19,8 +19,8 @@ from ingest.stream import (
     key,
     shard_of,
     store_errors,
-    trim,
 )
+from ingest.trimming import trim
 from ingest.writer import Captured, WindowWriter
 
 SHARDS = 4

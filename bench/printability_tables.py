@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.printability_trials import CPU_EPOCHS, CPU_SAMPLES, CPU_SIZE, NETS, OURS, Row
+from bench.printability_trials import BUDGETS, CPU_SIZE, NETS, OURS, USUAL, Budget, Row
 from detector.printability.evaluate import Figure
 from detector.printability.grids import HoleSet
 
@@ -21,7 +21,7 @@ PUBLISHED = {
 """Accuracy, F1 and AUC on a random split of 7,430 samples of 128 voxels, 60 epochs; which of the ResNets that
 was the source does not say."""
 LEFT_OUT = "-"
-EPOCHS_TOLD = {net: CPU_EPOCHS for net in NETS if net != OURS}
+EPOCHS_TOLD = {net: BUDGETS.get(net, USUAL).epochs for net in NETS if net != OURS}
 
 
 class Right(NamedTuple):
@@ -70,11 +70,12 @@ def page(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]) -> 
 
 
 def _networks(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]) -> list[str]:
+    fewer = "".join(f"; {NETS[net]}: {_learned(budget)}" for net, budget in BUDGETS.items())
     lines = [
         f"Accuracy / F1 / AUC, with the 95 % interval of the accuracy over parts. The published networks had "
-        f"{CPU_SIZE} voxels a side and, where nothing else is said, {CPU_EPOCHS} epochs of {CPU_SAMPLES} "
-        f"samples (one core; bfloat16 where it has that), ours {HoleSet.TOP.grid} voxels; its multiply-adds "
-        "are for each through-hole of a part.",
+        f"{CPU_SIZE} voxels a side and, where nothing else is said, {_learned(USUAL)} (one core; bfloat16 "
+        f"where it has that{fewer}), ours {HoleSet.TOP.grid} voxels; its multiply-adds are for each "
+        "through-hole of a part.",
         "",
         "| network | parameters | multiply-adds at 64 / 128 | published | random split | by designer |",
         "|---|---|---|---|---|---|",
@@ -96,6 +97,10 @@ def _networks(rows: Mapping[str, Told], counted: Mapping[str, Mapping[str, int]]
             f"Rotated holes, by designer, ours: {_cell(rotated)} (published: .85 on a random split).",
         ]
     return lines
+
+
+def _learned(budget: Budget) -> str:
+    return f"{budget.epochs} epoch{'s' * (budget.epochs > 1)} of {budget.samples} samples"
 
 
 def _multiply_adds(count: Mapping[str, int]) -> str:

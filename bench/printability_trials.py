@@ -39,9 +39,21 @@ NETS = {
     OURS: "ThroughHoles",
 }
 """Names of the table, and of NETWORKS."""
-CPU_SIZE, CPU_EPOCHS, CPU_SAMPLES, CPU_VALIDATION = 64, 3, 600, 160
-"""What two cores allow for the published networks: half the resolution, a tenth of the samples an epoch and a
-twentieth of the epochs of the source. InceptionNet v3 takes half an hour for it on one core."""
+CPU_SIZE, CPU_VALIDATION = 64, 160
+
+
+class Budget(NamedTuple):
+    """How much a network learns from."""
+
+    epochs: int
+    samples: int  # an epoch
+
+
+USUAL = Budget(3, 600)
+"""What two cores allow for the published networks, at half the resolution: a tenth of the source's samples an
+epoch and a twentieth of its epochs. InceptionNet v3 takes half an hour for it on one core with bfloat16."""
+BUDGETS = {"vanilla_large": Budget(1, 200)}
+"""Of networks that need more for each sample: this one five times what InceptionNet v1 needs."""
 EPOCHS, SAMPLES = {HoleSet.TOP: 8, HoleSet.ROTATED: 16}, {HoleSet.TOP: 8_000, HoleSet.ROTATED: 4_000}
 """Of ours, at the full resolution of each set: ten minutes of one core, and an hour with the looks along a
 thousand directions. Those holes are not placed anew: what is seen of a part is kept."""
@@ -65,11 +77,18 @@ class Trial(NamedTuple):
         """Ours as it learns best by its validation part; the others as published (Adam, 3e-4)."""
         if self.net == OURS:
             return Recipe(
-                epochs=EPOCHS[self.holes], rate=1e-3, warmup_steps=150, clip_norm=5.0, mixed_precision=False
+                epochs=self.budget.epochs, rate=1e-3, warmup_steps=150, clip_norm=5.0, mixed_precision=False
             )
         return Recipe(
-            epochs=CPU_EPOCHS, rate=3e-4, schedule="constant", optimizer="adam", decay=0.0, clip_norm=None
-        )
+            epochs=self.budget.epochs, rate=3e-4, schedule="constant", optimizer="adam", decay=0.0,
+            clip_norm=None,
+        )  # fmt: skip
+
+    @property
+    def budget(self) -> Budget:
+        if self.net == OURS:
+            return Budget(EPOCHS[self.holes], SAMPLES[self.holes])
+        return BUDGETS.get(self.net, USUAL)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +139,7 @@ def _row(name: str, trial: Trial) -> Row:
         PrintabilityTraining(
             folder=PARTS, model_path=model_path, recipe=trial.recipe, network=NETS[trial.net],
             size=trial.size, holes=trial.holes, how=trial.how, batch_size=16,
-            epoch_samples=SAMPLES[trial.holes] if ours else CPU_SAMPLES,
+            epoch_samples=trial.budget.samples,
             validation_samples=None if ours else CPU_VALIDATION,
             changes=Changes(turned=True, places=trial.places),
             log_file=log, resume=True, quiet=True,

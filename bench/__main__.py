@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -46,11 +47,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nozzlewatch-") as folder:
         figures = list(_measured(Path(folder), console))
     load = os.getloadavg()[0]
-    told = {**origin("python -m bench"), "load": round(load, 2), "simulated": True}
-    told["figures"] = {one.name: {**one._asdict(), "ratio": one.ratio} for one in figures}
-    told["ingest"] = _values(ingested)
-    told["sinks"] = _before().get("sinks", {})
-    _write(told)
+    found: dict[str, Any] = {**origin("python -m bench"), "load": round(load, 2), "simulated": True}
+    found["figures"] = {one.name: {**one._asdict(), "ratio": one.ratio} for one in figures}
+    found["ingest"] = _values(ingested)
+    found["sinks"] = _before().get("sinks", {})
+    _write(found)
     console.print(table([*ingested, *figures]))
     console.print(f"load {load:.1f} at the end (above 1 something else may have run too); written: {RESULTS}")
 

@@ -89,7 +89,7 @@ def frames(name: str, train: Path, held_out: Path) -> dict[str, Any]:
     pretrained = changed.get("pretrained", True)
     trunk = load_weights(data / TRUNK).tensors if pretrained else None
     network = build_frame_network(changed.get("backbone", "attention"), trunk)
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recipe = Recipe(epochs=FRAME_EPOCHS, rate=changed.get("rate", 1e-3), warmup_steps=40)
     with running("cpu") as place:
         learner = FrameLearner(

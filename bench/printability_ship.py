@@ -14,7 +14,7 @@ import msgspec
 
 from bench.machine import data_dir
 from bench.printability_trials import OUT, PARTS, Row, path_of
-from detector.printability.check import SHIPPED
+from detector.printability.asking import SHIPPED
 from detector.printability.dataset import Parts, load, split
 from detector.printability.evaluate import THRESHOLD
 from detector.printability.model_file import load_model, save_model

@@ -19,7 +19,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -36,6 +36,8 @@ from ingest.simulate.simulated import SimulatedPrinter
 
 Picture = npt.NDArray[np.uint8]
 Random = np.random.Generator
+Shades = npt.NDArray[np.floating[Any]]
+"""A picture before it is rounded to whole grey levels."""
 Spoiled = Callable[[Picture, Random], Picture]
 
 FRAMES, CHANGE_AT = 220, 120
@@ -56,8 +58,13 @@ class Told(NamedTuple):
     told: Quality  # marks that lasted for as long as it takes to tell them
 
 
-def levels(picture: npt.NDArray[np.float64], random: Random, noise: float = 4.0) -> Picture:
+def levels(picture: Shades, random: Random, noise: float = 4.0) -> Picture:
     return np.clip(picture + random.normal(0, noise, picture.shape), 0, 255).astype(np.uint8)
+
+
+def unspoiled(picture: Picture, _: Random) -> Picture:
+    """As it is."""
+    return picture
 
 
 def shadowed(picture: Picture, random: Random) -> Picture:
@@ -88,7 +95,7 @@ def blurred(sigma: float) -> Spoiled:
 def lamp(kind: str) -> Spoiled:
     """Another light: dimmed, brighter, from the side, or a spot."""
     spot = np.exp(-(((COLUMNS - 0.7) / 0.2) ** 2 + ((ROWS - 0.3) / 0.2) ** 2))[..., None]
-    change: dict[str, Callable[[Picture], npt.NDArray[np.float64]]] = {
+    change: dict[str, Callable[[Picture], Shades]] = {
         "dimmed": lambda picture: picture * 0.4,
         "brighter": lambda picture: picture * 1.6,
         "from the side": lambda picture: picture * (0.3 + 1.4 * COLUMNS[..., None]),
@@ -165,7 +172,7 @@ def happened(
         return np.asarray(cv2.flip(unsteady, -1), np.uint8), 0.0, 0.0
     if change == "hand, 25 s" and since >= 25:
         return unsteady, 0.0, 0.0
-    return SPOILED.get(change, lambda same, _: same)(unsteady, random), 0.0, 0.0
+    return SPOILED.get(change, unspoiled)(unsteady, random), 0.0, 0.0
 
 
 SPOILED: dict[str, Spoiled] = {

@@ -103,10 +103,11 @@ def with_and_without(failing: Sequence[Box], random: np.random.Generator) -> tup
         return None
     side = min(max(largest.width, largest.height, SMALLEST_CROP), LARGEST_CROP)
     middle = largest.left + largest.width / 2, largest.top + largest.height / 2
-    tried = (_square_at(*random.uniform(side / 2, 1 - side / 2, 2), side) for _ in range(TRIES))
+    middles = random.uniform(side / 2, 1 - side / 2, (TRIES, 2)).tolist()
+    tried = (_square_at(x, y, side) for x, y in middles)
     sound = min(tried, key=lambda place: sum(place.shared(box) for box in failing))
     touched = sum(sound.shared(box) for box in failing)
-    return (_square_at(*middle, side), sound) if touched <= TOUCHED * side**2 else None
+    return (_square_at(middle[0], middle[1], side), sound) if touched <= TOUCHED * side**2 else None
 
 
 def _square_at(x: float, y: float, side: float) -> Box:

@@ -131,11 +131,11 @@ def rows(ways: dict[str, Fit], real: RealPictures) -> Iterator[tuple[str, dict[s
     for way, fit in ways.items():
         for layers in LAYERS:
             choice = chosen(fit, layers, yardstick)
-            told = {"C": choice.strength, "reached_on_real_train": choice.reached}
+            told: dict[str, object] = {"C": choice.strength, "reached_on_real_train": choice.reached}
             yield f"{way}, {layers}", told | judged(choice.line, held)
     for layers in LAYERS:
         line = fit_frames(apart(train), layers, REAL_STRENGTH)
-        yield f"real train, {layers}", {"C": REAL_STRENGTH} | judged(line, held)
+        yield f"real train, {layers}", {"C": REAL_STRENGTH, **judged(line, held)}
 
 
 def show(title: str, row: dict[str, object]) -> None:

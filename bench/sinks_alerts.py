@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO, cast
 
 import cv2
 import numpy as np
@@ -119,7 +119,7 @@ def at_work(source: StoreSource, channels: list[Channel], group_from: int) -> It
     stop = threading.Event()
     rules = Rules(group_from=group_from)
     pictures = Pictures()
-    workers = [
+    workers: list[AlertWorker | Courier] = [
         AlertWorker(source, SHARDS, rules, channels, pictures),
         *(Courier(source, one, pictures) for one in channels),
     ]
@@ -164,7 +164,7 @@ def made(ports: dict[str, int], names: tuple[str, ...]) -> list[Channel]:
     mistakes: list[str] = []
     channels = [one for name, table in tables.items() for one in CHANNELS[name](table, name, mistakes)]
     assert not mistakes, mistakes
-    return [ConsoleChannel(TERMINAL), *channels]
+    return [ConsoleChannel(cast(TextIO, TERMINAL)), *channels]
 
 
 def _round(stores: Stores, ports: dict[str, int], number: int, trial: Trial) -> dict[str, int]:

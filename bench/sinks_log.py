@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import msgspec
@@ -172,16 +172,21 @@ def _acknowledged(state: Path) -> int:
 
 def lost_and_doubled(root: Path, load: Load) -> tuple[int, int]:
     """Rows that are missing, and rows too many, of both datasets."""
-    each = duckdb.sql(
+    each = _rows_of(
         "SELECT count(*), count(DISTINCT index) FILTER (index BETWEEN $first AND $last) "
         f"FROM read_parquet('{root}/scores/*/*.parquet') GROUP BY printer",
-        params={"first": load.day_ns // NS_PER_S, "last": load.day_ns // NS_PER_S + DAY_S - 1},
-    ).fetchall()
-    told = duckdb.sql(
+        {"first": load.day_ns // NS_PER_S, "last": load.day_ns // NS_PER_S + DAY_S - 1},
+    )
+    told = _rows_of(
         f"SELECT count(*), count(DISTINCT (id, revision)) FROM read_parquet('{root}/anomalies/*/*.parquet')"
-    ).fetchall()
+    )
     rows, distinct = (sum(column) for column in zip(*each, *told, strict=True))
     return load.printers * DAY_S + load.anomalies - distinct, rows - distinct
+
+
+def _rows_of(query: str, params: dict[str, int] | None = None) -> list[Any]:
+    with duckdb.connect() as base:
+        return base.execute(query, params or {}).fetchall()
 
 
 def query_ms(source: str, load: Load) -> float:

@@ -97,6 +97,7 @@ def _openvino(network: _Outputs, side: int, threads: int) -> Engine:
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": "bf16" if has_bfloat16(torch.device("cpu")) else "f32",
         "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # every process would take the same core, and they would share it
     }
     request = openvino.compile_model(model, "CPU", settings).create_infer_request()
     count = len(network.outputs)

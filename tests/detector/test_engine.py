@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +90,26 @@ def test_torchs_threads_and_the_network_are_left_as_they_were() -> None:
     compiled(network, ("logits",), SIDE, engine="torch", threads=before + 1)(pictures(1))
     assert torch.get_num_threads() == before
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell a thread's cores")
+@pytest.mark.parametrize("name", EVERY_ENGINE)
+def test_judging_binds_nothing_to_a_core(name: EngineName) -> None:
+    """Each process of a farm would take the first one, and all would share it."""
+    run = compiled(build("SqueezeNet", 4, seed=2).eval(), ("logits",), SIDE, engine=name)
+    judging, bound, done = threading.get_native_id(), set[frozenset[int]](), threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            bound.add(frozenset(os.sched_getaffinity(judging)))
+
+    free, looking = frozenset(os.sched_getaffinity(0)), threading.Thread(target=look)
+    looking.start()
+    for _ in range(20):
+        run(pictures(4))
+    done.set()
+    looking.join()
+    assert bound == {free}
 
 
 def test_openvino_that_is_not_there_is_told_where_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

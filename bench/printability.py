@@ -94,17 +94,8 @@ def _of(row: Told) -> dict[str, object]:
 
 def _run(jobs: int, console: Console) -> bool:
     meshes = data_dir() / "stl"
-    command = [
-        sys.executable,
-        "-m",
-        "nozzlewatch",
-        "printability",
-        "preprocess",
-        str(meshes),
-        "-o",
-        str(PARTS),
-    ]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
+    preprocess = ["-m", "nozzlewatch", "printability", "preprocess", str(meshes), "-o", str(PARTS)]
+    if subprocess.run([sys.executable, *preprocess], cwd=ROOT, check=False).returncode != 0:
         return False
     trials = [Job(name, ("bench.printability_trials", name), path_of(name)) for name in TRIALS]
     return run(trials, jobs, console)

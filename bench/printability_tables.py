@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.printability_trials import BUDGETS, CPU_SIZE, NETS, OURS, USUAL, Budget, Row
+from bench.printability_trials import BUDGETS, CPU_SIZE, NETS, OURS, TRIALS, USUAL, Budget, Row
 from detector.printability.evaluate import Figure
 from detector.printability.grids import HoleSet
 
@@ -21,7 +21,7 @@ PUBLISHED = {
 """Accuracy, F1 and AUC on a random split of 7,430 samples of 128 voxels, 60 epochs; which of the ResNets that
 was the source does not say."""
 LEFT_OUT = "-"
-EPOCHS_TOLD = {net: BUDGETS.get(net, USUAL).epochs for net in NETS if net != OURS}
+EPOCHS_TOLD = {trial.net: trial.budget.epochs for trial in TRIALS.values() if trial.net != OURS}
 
 
 class Right(NamedTuple):

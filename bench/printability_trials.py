@@ -54,7 +54,7 @@ USUAL = Budget(3, 600)
 epoch and a twentieth of its epochs. InceptionNet v3 takes half an hour for it on one core with bfloat16."""
 BUDGETS = {"vanilla_large": Budget(1, 200)}
 """Of networks that need more for each sample: this one five times what InceptionNet v1 needs."""
-EPOCHS, SAMPLES = {HoleSet.TOP: 8, HoleSet.ROTATED: 16}, {HoleSet.TOP: 8_000, HoleSet.ROTATED: 4_000}
+OWN_BUDGETS = {HoleSet.TOP: Budget(8, 8_000), HoleSet.ROTATED: Budget(16, 4_000)}
 """Of ours, at the full resolution of each set: ten minutes of one core, and an hour with the looks along a
 thousand directions. Those holes are not placed anew: what is seen of a part is kept."""
 
@@ -86,9 +86,8 @@ class Trial(NamedTuple):
 
     @property
     def budget(self) -> Budget:
-        if self.net == OURS:
-            return Budget(EPOCHS[self.holes], SAMPLES[self.holes])
-        return BUDGETS.get(self.net, USUAL)
+        """How much it learns from."""
+        return OWN_BUDGETS[self.holes] if self.net == OURS else BUDGETS.get(self.net, USUAL)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

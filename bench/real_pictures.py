@@ -107,7 +107,7 @@ def with_and_without(failing: Sequence[Box], random: np.random.Generator) -> tup
     tried = (_square_at(x, y, side) for x, y in middles)
     sound = min(tried, key=lambda place: sum(place.shared(box) for box in failing))
     touched = sum(sound.shared(box) for box in failing)
-    return (_square_at(middle[0], middle[1], side), sound) if touched <= TOUCHED * side**2 else None
+    return (_square_at(*middle, side), sound) if touched <= TOUCHED * side**2 else None
 
 
 def _square_at(x: float, y: float, side: float) -> Box:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +104,15 @@ def open_episodes(stores: Stores) -> int:
 
 def all_done(stores: Stores, pipeline: Pipeline) -> bool:
     """Whether the recordings have ended and all that came of them is judged, logged and told."""
-    if not pipeline.died("ingest"):
-        return False
-    return not any(
-        backlog(stores.events, key(name, shard), group)
-        for name, groups in GROUPS.items()
-        for group in groups
-        for shard in range(SHARDS)
-    )
+    return pipeline.died("ingest") and not any(waiting(stores))
+
+
+def waiting(stores: Stores) -> Iterator[str]:
+    """Which groups have not worked through which streams yet, and by how many entries."""
+    for name, groups in GROUPS.items():
+        for group, shard in itertools.product(groups, range(SHARDS)):
+            if left := backlog(stores.events, key(name, shard), group):
+                yield f"{group} of {key(name, shard)}: {left}"
 
 
 def rows(farm: Path) -> tuple[list[dict[str, Any]], list[Any]]:
@@ -130,6 +133,10 @@ def run_undisturbed(farm: Path) -> None:
             for stage in STAGES:
                 pipeline.start(stage)
             wait_until(lambda: all_done(stores, pipeline), 120, "the pipeline to work everything through")
+        except AssertionError as error:
+            ended = {stage: pipeline.died(stage) for stage in STAGES}
+            error.add_note(f"waiting: {[*waiting(stores)]}, ended: {ended}\n{pipeline.log()[-2000:]}")
+            raise
         finally:
             pipeline.stop()
             stores.close()

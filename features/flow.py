@@ -47,6 +47,9 @@ SPANS = (12, 24, 48)
 """Beats over which power is looked at together."""
 LEAST_BEATS, LEAST_LEARNED = 6, 12
 """Fewer usable beats in a span, or fewer learned ones, tell nothing."""
+SETTLED_BEATS = 8
+"""After a change of the target so many tell nothing: what is stored in the block, and in all around it, moves
+for longer than the sensor's own reading does."""
 LEFT_OUT = Mark.PAUSED | Mark.FILAMENT_CHANGE | Mark.GAP | Mark.TELEMETRY_SILENT
 ROW = 6  # usable, four regressors, power
 
@@ -72,6 +75,8 @@ class FlowState(Struct, frozen=True, kw_only=True):
     learned: int = 0  # usable beats
     lagged: tuple[float, float] | None = None  # fan, melt_w, as the controller has answered them
     celsius: float | None = None  # of the last beat
+    target_c: float | None = None  # the last one that was told
+    settled: int = 0  # beats since it changed
     held: bytes = b""  # [n, ROW], beats not learned yet, oldest first
 
 
@@ -116,12 +121,22 @@ def advance(state: FlowState, beat: Reading, beat_s: float) -> FlowState:
     known = not np.isnan(beat.celsius)
     rise_k_s = (beat.celsius - state.celsius) / beat_s if known and state.celsius is not None else 0.0
     excess = (beat.celsius - ROOM_C) / 200.0 if known else 0.0
-    row = np.array([_tells(beat), excess, lagged[1], lagged[0], rise_k_s, np.nan_to_num(beat.power)])
+    targeted = state if np.isnan(beat.target_c) else _under(state, beat.target_c)
+    tells = _tells(beat) and targeted.settled >= SETTLED_BEATS
+    row = np.array([tells, excess, lagged[1], lagged[0], rise_k_s, np.nan_to_num(beat.power)])
     held = np.vstack([_rows(state), row])
     celsius = beat.celsius if known else state.celsius
-    ahead = replace(state, lagged=lagged, celsius=celsius, held=held.tobytes())
+    ahead = replace(targeted, lagged=lagged, celsius=celsius, held=held.tobytes())
     kept = min(HELD_BEATS, max(LEAST_HELD, (len(held) + state.learned) // 3))
     return _learned(ahead, held, kept) if len(held) > kept else ahead
+
+
+def _under(state: FlowState, target_c: float) -> FlowState:
+    """One beat more under this target; the first one of all has been held for long, as far as is known."""
+    if state.target_c is None:
+        return replace(state, target_c=target_c, settled=SETTLED_BEATS)
+    settled = min(state.settled + 1, SETTLED_BEATS) if target_c == state.target_c else 0
+    return replace(state, target_c=target_c, settled=settled)
 
 
 def flow(state: FlowState) -> Flow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 S_PER_H = 3600.0
@@ -65,7 +67,7 @@ class PrintOutcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def false_alarms(self) -> tuple[Told, ...]:
         """Those that opened while nothing was wrong, in order."""
-        return tuple(one for one in self._counted if not self.fails or one.at_s < self._fails_s)
+        return tuple(one for one in self._counted if one.at_s < self._wrong_from_s)
 
     @property
     def found(self) -> Told | None:
@@ -98,6 +100,12 @@ class PrintOutcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def _counted(self) -> list[Told]:
         return sorted((one for one in self.told if one.at_s <= self.ends_s), key=lambda one: one.at_s)
+
+    @property
+    def _wrong_from_s(self) -> float:
+        if self.onset_s is not None:
+            return self.onset_s
+        return math.inf if self.halted_s is None else self.halted_s
 
     @property
     def _fails_s(self) -> float:

@@ -46,7 +46,7 @@ def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[
     shown = of_split(images, Split.EVAL)
     if not shown:
         raise UsageError(f"{data}: found no real image of the split eval, expected some to measure on")
-    seen = _seen(judge, shown)
+    seen = seen_in(judge, shown)
     figures = image_figures(shown, seen.failing.astype(np.float64), threshold, maps=logits_of(seen.where))
     return figures | {"threshold": threshold, "sequences": sequence_figures(model, shown, seen)}
 
@@ -124,10 +124,10 @@ def frame_scores(
     judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False
 ) -> npt.NDArray[np.float64]:
     """The frame network's logit of each image, [n]; ``grey``: of pictures that have lost their colours."""
-    return _seen(judge, images, grey=grey).failing.astype(np.float64)
+    return seen_in(judge, images, grey=grey).failing.astype(np.float64)
 
 
-def _seen(judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False) -> SeenFrames:
+def seen_in(judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False) -> SeenFrames:
     """What is seen in the images, some of them read at a time."""
     parts = []
     for at in range(0, len(images), AT_ONCE):

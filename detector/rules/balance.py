@@ -58,7 +58,8 @@ BLOCK_NOISE = 0.03
 DEPENDENT = 1.7
 """Ten seconds are not independent of the next ones: noise makes what is learned so much less certain."""
 
-QUIETEST, NOISIEST = 0.02, 0.12
+QUIETEST, NOISIEST = 0.02, 0.3
+"""A machine's own noise, as it was learned, is believed between these: a controller that swings has .2."""
 SLACK = 0.07
 """So much more than expected, as a share, says nothing: supplies sag, rooms cool."""
 

@@ -71,7 +71,7 @@ def advance(filament: Filament | None, history: History) -> tuple[Filament, Reas
 def follow(filament: Filament, said: Flow, begin_ns: int) -> Filament:
     """Fold in what the heat balance says after a beat that began at ``begin_ns``."""
     missing, share = _missing(said), _share(said)
-    if missing < MISSING:
+    if missing < MISSING or share < LEAST_SHARE:  # or it comes again
         return replace(filament, beats=0, missing=missing, share=share)
     told = filament.beats >= BEATS
     return replace(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.sequence import History, Seconds, Table
-from ingest.records import Floats, Mark
+from ingest.records import Bools, Floats, Mark
 
 FULL_POWER = 0.95
 """Duty from which a heater counts as fully on: Marlin tops out at 127/127, some profiles a little below."""
@@ -23,6 +23,9 @@ LIMIT_BELOW_K = 1.0
 
 IDLE_POWER = 0.02
 """Duty up to which a heater counts as off: 2 of Marlin's 127 counts."""
+
+TIMING_S = 0.5
+"""Readings may reach us this much closer together than they were taken (a host that hung)."""
 
 MAX_GAP_S = 8.0
 """Readings further apart are not one stretch: hosts ask every 1 to 5 s, and one answer may be missed."""
@@ -194,7 +197,11 @@ class Stretch(NamedTuple):
 
 
 def readings(history: History, heater: Heater) -> Table:
-    """All readings of a heater: celsius, target, power."""
+    """All readings of a heater: celsius, target, power.
+
+    While lines arrive garbled, a reading counts once one beside it bears it out: a lost digit makes 16 or
+    440 °C of what reads as a whole line.
+    """
     return history.once(("readings", heater.name), lambda: _told(history, heater))
 
 
@@ -214,10 +221,31 @@ def stretch(history: History, heater: Heater, fresh_s: float = MAX_GAP_S) -> Str
 def _told(history: History, heater: Heater) -> Table:
     table = history.together(heater.celsius, heater.target, heater.power)
     celsius, target, _ = table.values
-    if celsius.all():
-        return table
-    told = (celsius != 0.0) | (target != 0.0)  # Klipper says 0.0 before its first reading
-    return Table(table.seconds[told], table.values[:, told])
+    if not celsius.all():
+        table = _kept(table, (celsius != 0.0) | (target != 0.0))  # Klipper says 0.0 before its first reading
+    if history.series("garbled").values.any():
+        table = _kept(table, _borne_out(heater, table.seconds, table.values[0]))
+    return table
+
+
+def _kept(table: Table, kept: Bools) -> Table:
+    return Table(table.seconds[kept], table.values[:, kept])
+
+
+def _borne_out(heater: Heater, seconds: Seconds, celsius: Floats) -> Bools:
+    """Which readings [n] could be followed, or were, by the one beside them."""
+    fits = ~impossible(heater, celsius[1:] - celsius[:-1], seconds[1:] - seconds[:-1])
+    borne_out = np.zeros(len(celsius), np.bool_)
+    borne_out[1:] |= fits
+    borne_out[:-1] |= fits
+    return borne_out
+
+
+def impossible(heater: Heater, step_k: Floats, apart_s: Seconds) -> Bools:
+    """Which steps between readings no heating and no cooling can make."""
+    fastest_k_s = np.where(step_k > 0.0, heater.heats_k_s, heater.cools_k_s)
+    most = heater.jump_k + (apart_s + TIMING_S) * fastest_k_s
+    return np.asarray(np.abs(step_k) > most, np.bool_)
 
 
 def _unbroken(table: Table) -> Stretch | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detector.anomaly import Kind, Reason
-from detector.rules.heaters import Heater, doubtful, graded, readings
+from detector.rules.heaters import Heater, doubtful, graded, impossible, readings
 from features.sequence import History, Series
 from ingest.records import Bools, Floats
 
@@ -20,9 +20,6 @@ HOT_TARGET_C = 330.0
 
 CLOSE_S = 5.0
 """Readings further apart show no step."""
-
-TIMING_S = 0.5
-"""Readings may reach us this much closer together than they were taken (a host that hung)."""
 
 LOOSE_S = 30.0
 """Steps within this time belong together: a loose contact comes and goes."""
@@ -73,6 +70,5 @@ def impossible_steps(heater: Heater, history: History) -> Series:
     large = np.abs(step) > heater.jump_k
     if not large.any():
         return Series(seconds[:0], step[:0])
-    most = heater.jump_k + (apart + TIMING_S) * np.where(step > 0.0, heater.heats_k_s, heater.cools_k_s)
-    bad = large & (apart <= CLOSE_S) & (np.abs(step) > most)
+    bad = (apart <= CLOSE_S) & impossible(heater, step, apart)
     return Series(seconds[1:][bad], step[bad])

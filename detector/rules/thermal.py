@@ -7,6 +7,7 @@ import numpy as np
 from detector.anomaly import Kind, Reason
 from detector.rules.halts import stands_halted
 from detector.rules.heaters import (
+    FULL_POWER,
     IDLE_POWER,
     Heater,
     Stretch,
@@ -31,6 +32,9 @@ LEAST_READINGS = 3
 
 SETTLE_S = 12.0
 """After a change of the target the temperature may fall on under full power: 7 s and 4.4 K on record."""
+
+TURN_S = 6.0
+"""Over so long it shows that a temperature has turned upwards: beds turn late when they are switched on."""
 
 FAN_S = 20.0
 """A part fan that went up within this time explains some of a fall."""
@@ -105,7 +109,7 @@ def falling(heater: Heater, history: History) -> Reason | None:
     fall = full.part(int(np.argmax(full.celsius)))
     over = full.below_k - heater.fall_below_k - _forgiven_k(heater, history)
     too_little = fall.span_s < heater.fall_s or _drop_k(fall) < heater.fall_k
-    recovers = fall.last(heater.fall_s).rate_k_s >= 0.0
+    recovers = fall.last(TURN_S).rate_k_s >= 0.0
     if over < 0.0 or too_little or recovers or stands_halted(history):
         return None
     text = (
@@ -165,15 +169,22 @@ def unheated(heater: Heater, history: History) -> Reason | None:
     held = seen.part(0, int(np.searchsorted(seen.seconds, -2.0 * UNHEATED_S)))
     if held.span_s < HELD_BEFORE_S or abs(held.rate_k_s) > HELD_K_S or abs(held.below_k) > HELD_WITHIN_K:
         return None
-    before = float(held.power.mean())
-    given = float(lately.power[lately.seconds < -UNHEATED_LAG_S].mean())
+    arrived = lately.power[lately.seconds < -UNHEATED_LAG_S]
+    before, given = float(held.power.mean()), float(arrived.mean())
     if not given >= UNHEATED_TIMES * before + UNHEATED_MORE or _forgiven_k(heater, history):
+        return None
+    if _is_switched(held) and not (arrived >= FULL_POWER).all():
         return None
     text = (
         f"{heater.name} {_motion(lately.rate_k_s)} at {100 * given:.0f} % power where {100 * before:.0f} % "
         f"held it before ({described(seen)}): the heater gives no heat"
     )
     return _reason(heater, history, graded(seen.below_k - UNHEATED_BELOW_K, least=0.75), _left_s(seen), text)
+
+
+def _is_switched(seen: Stretch) -> bool:
+    """Whether it was wholly on or off (bang-bang control): it falls while it is off, and turns late."""
+    return bool(((seen.power <= IDLE_POWER) | (seen.power >= FULL_POWER)).all())
 
 
 def _left_s(seen: Stretch) -> float:

@@ -208,6 +208,26 @@ def test_the_fastest_hotend_on_record_is_no_sensor_fault() -> None:
     assert Kind.SENSOR_FAULT not in kinds_told(windows)
 
 
+@pytest.mark.parametrize("read_c", [16.45, 440.0])
+def test_a_reading_that_lost_its_digits_on_a_noisy_line_is_nothing(read_c: float) -> None:
+    """Among garbled lines one reads as a whole one, and neither its neighbours nor physics bear it out."""
+
+    def celsius(t: float) -> float:
+        return read_c if t == 60.0 else 210.0 - 0.8 * t
+
+    windows = printing(
+        80, hotend_c=celsius, hotend_target_c=0.0, hotend_power=0.0, garbled=step(50, 0.0, 1.0)
+    )
+    assert not kinds_told(windows) & {Kind.SENSOR_FAULT, Kind.HEATER_FAULT}
+    plain = printing(80, hotend_c=celsius, hotend_target_c=0.0, hotend_power=0.0)
+    assert Kind.SENSOR_FAULT in kinds_told(plain)
+
+
+def test_a_thermistor_that_opens_on_a_noisy_line_is_told() -> None:
+    opens = printing(80, hotend_c=step(60, 210.0, -15.0), hotend_target_c=210.0, garbled=1.0)
+    assert told(opens, Kind.SENSOR_FAULT)[0] < 63
+
+
 def test_steps_mean_nothing_where_times_are_estimated() -> None:
     windows = printing(30, hotend_c=step(15, 245, 216), marks=lambda _: Mark.TIME_ESTIMATED)
     assert kinds_told(windows) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from detector.anomaly import Kind
@@ -61,6 +62,31 @@ def test_a_bed_that_is_switched_on_and_off_is_no_heater_fault() -> None:
     swings = ramp(*[(20 * n, 60.7 if n % 2 else 59.2) for n in range(20)])
     windows = printing(380, bed_c=swings, bed_power=lambda t: float((t - 15.0) % 40.0 > 20.0))
     assert kinds_told(windows) == set()
+
+
+@pytest.mark.parametrize("hysteresis_k", [1.5, 2.5])
+def test_a_bed_that_is_switched_late_is_no_heater_fault(hysteresis_k: float) -> None:
+    """Heat takes eight seconds to its sensor: it falls at full power, kelvins below its target."""
+    seconds = np.arange(0.0, 600.0, 0.2)
+    celsius, power, stored = np.empty_like(seconds), np.empty_like(seconds), 60.0
+    on, under_way = True, [0.0] * 40
+    for at in range(len(seconds)):
+        on = stored < 60.0 - hysteresis_k if not on else stored < 60.0 + hysteresis_k
+        under_way = [*under_way[1:], float(on)]
+        stored += 0.2 * (0.3 * under_way[0] - 0.17)
+        celsius[at], power[at] = stored, float(on)
+    windows = printing(
+        600,
+        bed_c=lambda t: float(np.interp(t, seconds, celsius)),
+        bed_power=lambda t: float(power[min(round(t / 0.2), len(power) - 1)]),
+    )
+    assert kinds_told(windows) == set()
+
+
+def test_a_switched_bed_that_gives_nothing_is_told() -> None:
+    falls = ramp((0, 60), (FAILS_S, 60), (FAILS_S + 100, 53))
+    seconds, _ = told(printing(200, bed_c=falls, bed_power=step(FAILS_S + 20, 0.0, 1.0)), Kind.HEATER_FAULT)
+    assert seconds - FAILS_S < 60
 
 
 def test_a_draft_over_the_bed_is_no_heater_fault() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from features.flow import HELD_BEATS, Flow, FlowState, Reading, advance, flow, reading
+from features.flow import HELD_BEATS, SETTLED_BEATS, Flow, FlowState, Reading, advance, flow, reading
 from features.sequence import History
 from ingest.records import Mark
 from tests.detector.windows import film
@@ -74,6 +74,17 @@ def test_beats_that_tell_nothing_change_nothing_but_the_time() -> None:
     said: Flow = flow(state)
     assert np.isnan(said.missing).all(), "all that was held back tells nothing"
     assert len(state.held) == HELD_BEATS * 6 * 8
+
+
+def test_what_a_lower_target_takes_off_the_power_is_no_filament_that_is_missing() -> None:
+    state, told = play(100)[-1], []
+    for beat in range(40):
+        cooling = beat < SETTLED_BEATS
+        given = Reading(0.05 if cooling else 0.4, 204.0 if cooling else 200.0, 200.0, 1.0, 2.0, usable=True)
+        state = advance(state, given, BEAT_S)
+        told.append(flow(state).missing)
+    assert np.nanmax(told) < 3.5
+    assert state.settled == SETTLED_BEATS
 
 
 def test_a_state_that_was_written_down_goes_on_bit_by_bit() -> None:

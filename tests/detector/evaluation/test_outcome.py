@@ -36,6 +36,12 @@ def test_every_alarm_on_a_normal_print_is_false() -> None:
     assert normal("n", told(10.0)).found is None
 
 
+def test_an_alarm_is_not_false_once_the_firmware_has_halted_a_print_that_is_called_sound() -> None:
+    halted = normal("n", told(500.0), halted_s=500.0)
+    assert (halted.false_alarms, halted.is_mistaken, halted.found) == ((), False, None)
+    assert normal("n", told(499.0), halted_s=500.0).is_mistaken
+
+
 def test_normal_hours_end_at_the_onset() -> None:
     assert normal("n", hours=2.0).normal_hours == 2.0
     assert failing("f", hours=3.0).normal_hours == pytest.approx(1.0)

@@ -25,8 +25,9 @@ from detector.rules.heaters import AMBIENT_C, HOTEND, HOTEND_J_K, HOTEND_W, MELT
 from features.sequence import History, Series
 from ingest.records import Mark, Record
 
-BLOCK_S = 10
-"""Readings are taken together over so long: gusts last some seconds."""
+BLOCK_S = 20
+"""Readings are taken together over so long: gusts last some seconds, and a controller that swings gives about
+the same power over it (blocks of half as much were of its peaks alone)."""
 
 LEAST_READINGS = 2
 SETTLED_S = 40.0
@@ -38,10 +39,10 @@ STEADY_K_S = 0.12
 FAR_K = 12.0
 """So far from its target a heater holds nothing."""
 
-LEARN_BLOCKS = 12
+LEARN_BLOCKS = 6
 """So many blocks are learned from before any is judged."""
 
-KEPT_BLOCKS = 180.0
+KEPT_BLOCKS = 90.0
 """Half an hour of blocks is remembered; older ones fade."""
 
 PER_MILLE = 1000.0
@@ -52,20 +53,20 @@ watt into the filament takes (1000 / heater power). What is not known yet of a m
 SPREAD = np.array([3.0, 0.3, 8.0])
 """Standard deviations of these over machines."""
 
-BLOCK_NOISE = 0.03
+BLOCK_NOISE = 0.025
 """Standard deviation of a block's balance, as a share, on a common machine; a machine's own is learned."""
 
-DEPENDENT = 1.7
-"""Ten seconds are not independent of the next ones: noise makes what is learned so much less certain."""
+DEPENDENT = 1.4
+"""Twenty seconds are not independent of the next ones: noise makes what is learned so much less certain."""
 
-QUIETEST, NOISIEST = 0.02, 0.3
-"""A machine's own noise, as it was learned, is believed between these: a controller that swings has .2."""
+QUIETEST, NOISIEST = 0.02, 0.12
 SLACK = 0.07
 """So much more than expected, as a share, says nothing: supplies sag, rooms cool."""
 
 SLACK_SIGMAS, LIMIT_SIGMAS = 1.0, 6.0
-LIMIT = 0.3
-"""Excess summed over blocks from which the heater is failing; both grow with the machine's own noise."""
+LIMIT = 0.25
+"""Excess summed over blocks from which the heater is failing; both grow with the machine's own noise. A lower
+one tells no more of the weak heaters of ``train``; its 600 sound prints reach half of this."""
 
 LEARNS_BELOW = 0.5
 """Up to this share of the limit a print goes on learning: a temperature that swings has blocks of more and of

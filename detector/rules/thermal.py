@@ -33,8 +33,9 @@ LEAST_READINGS = 3
 SETTLE_S = 12.0
 """After a change of the target the temperature may fall on under full power: 7 s and 4.4 K on record."""
 
-TURN_S = 6.0
-"""Over so long it shows that a temperature has turned upwards: beds turn late when they are switched on."""
+TURN_S, TURNS_SHARE = 6.0, 0.5
+"""Over so long it shows that a temperature turns upwards. A heater that is switched on and off turns late: it
+has to fall by this share of what a fall is."""
 
 FAN_S = 20.0
 """A part fan that went up within this time explains some of a fall."""
@@ -109,8 +110,9 @@ def falling(heater: Heater, history: History) -> Reason | None:
     fall = full.part(int(np.argmax(full.celsius)))
     over = full.below_k - heater.fall_below_k - _forgiven_k(heater, history)
     too_little = fall.span_s < heater.fall_s or _drop_k(fall) < heater.fall_k
-    recovers = fall.last(TURN_S).rate_k_s >= 0.0
-    if over < 0.0 or too_little or recovers or stands_halted(history):
+    least_k = heater.fall_k * TURNS_SHARE if _is_switched(seen) else 0.0
+    turns = -fall.last(TURN_S).rate_k_s * TURN_S <= least_k
+    if over < 0.0 or too_little or turns or stands_halted(history):
         return None
     text = (
         f"{heater.name} {_motion(fall.rate_k_s)} at full power ({described(full)}): the heater gives no heat"

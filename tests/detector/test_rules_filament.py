@@ -127,13 +127,19 @@ def test_heat_must_be_missing_for_half_a_minute_without_a_gap() -> None:
 
 
 def test_it_is_the_surer_the_more_is_missing() -> None:
-    sure = [after(*[said_of(missing, full=8.0)] * BEATS) for missing in (3.5, 5.0, 7.0, 9.0)]
-    assert [round(each.probability, 2) for each in sure if each] == [0.6, 0.77, 1.0, 1.0]
+    sure = [after(*[said_of(missing, full=8.0)] * BEATS) for missing in (4.0, 6.0, 8.0, 9.0)]
+    assert [round(each.probability, 2) for each in sure if each] == [0.6, 0.8, 1.0, 1.0]
 
 
 def test_more_than_the_filament_would_take_is_none_of_its_heat() -> None:
     assert after(*[said_of(8.0, full=3.0)] * BEATS) is None
-    assert after(*[said_of(4.0, full=15.0)] * BEATS) is None, "less than filaments vary"
+    assert after(*[said_of(4.2, full=15.0)] * BEATS) is None, "less than filaments vary"
+
+
+def test_filament_that_came_again_within_the_last_minute_is_not_told() -> None:
+    again = said_of(5.0)
+    again.missing[0] = 0.0
+    assert after(*[again] * BEATS) is None
 
 
 def test_what_one_minute_alone_lacks_tells_nothing() -> None:

@@ -103,9 +103,7 @@ class PrintOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _wrong_from_s(self) -> float:
-        if self.onset_s is not None:
-            return self.onset_s
-        return math.inf if self.halted_s is None else self.halted_s
+        return min(at_s for at_s in (self.onset_s, self.halted_s, math.inf) if at_s is not None)
 
     @property
     def _fails_s(self) -> float:

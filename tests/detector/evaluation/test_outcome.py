@@ -40,6 +40,8 @@ def test_an_alarm_is_not_false_once_the_firmware_has_halted_a_print_that_is_call
     halted = normal("n", told(500.0), halted_s=500.0)
     assert (halted.false_alarms, halted.is_mistaken, halted.found) == ((), False, None)
     assert normal("n", told(499.0), halted_s=500.0).is_mistaken
+    early = failing("f", told(ONSET_S - 10), halted_s=ONSET_S - 20)
+    assert (early.false_alarms, early.is_missed) == ((), True)
 
 
 def test_normal_hours_end_at_the_onset() -> None:

@@ -19,10 +19,11 @@ import torch
 from msgspec.structs import replace
 
 from detector.learning.calibrate import Calibration, fit_calibration
+from detector.learning.cutting import SPARED
 from detector.learning.finetune_learner import FinetuneLearner, Sets, Side, judged_prints
 from detector.learning.methods import of_model
 from detector.learning.own_labels import OwnLabel, check_names, read_labels, relabelled
-from detector.learning.preprocess import SPARED, Preprocessed, Stopped, preprocess, recordings_in
+from detector.learning.preprocess import Preprocessed, Stopped, preprocess, recordings_in
 from detector.learning.replay_file import REPLAY, read_replay
 from detector.learning.seen import FrameJudge, read_seen, see, version_of
 from detector.learning.sequences import Filed, TokenSequence, read_sequence, sequence_of

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from detector.learning.preprocess import label_at
+from detector.learning.cutting import label_at
 from detector.learning.shards import UNKNOWN, PrintFacts, Shard
 from detector.model.kinds import FINE as FINE_CLASS
 from detector.model.kinds import KINDS

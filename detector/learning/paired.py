@@ -15,7 +15,7 @@ import numpy.typing as npt
 from safetensors import safe_open
 
 from detector.anomaly import Kind
-from detector.learning.preprocess import SPARED
+from detector.learning.cutting import SPARED
 from detector.learning.shards import PrintFacts, Shard, read_shard
 from detector.model.kinds import VISUAL
 from features.difference import differing

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.learning.preprocess import Beat, joined, look_at
+from detector.learning.cutting import Beat, joined, look_at
 from detector.learning.shards import BEAT_NS, Shard
 from features.channels import SENSOR_DIM
 from features.quality import Quality, QualityState

@@ -16,8 +16,8 @@ import torch
 
 from detector.anomaly import Anomaly, Kind, State
 from detector.learning.alarms import Watched, anomalies
+from detector.learning.cutting import shard_of
 from detector.learning.methods import of_model
-from detector.learning.preprocess import shard_of
 from detector.learning.seen import FrameJudge, judge_print, peaks_of
 from detector.learning.sequences import batch_of, sequence_of
 from detector.learning.shards import SUFFIX, Shard, read_shard

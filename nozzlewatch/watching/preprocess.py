@@ -66,8 +66,9 @@ def make_prints(
     pictures_alone: bool = False,
 ) -> MadePrints:
     """Make what is missing, with a bar for people unless ``quiet``. Raises as the work behind it."""
+    from detector.learning.cutting import shard_of
     from detector.learning.pictures_alone import pictures_of
-    from detector.learning.preprocess import Preprocessed, missing_in, shard_of
+    from detector.learning.preprocess import Preprocessed, missing_in
     from detector.learning.preprocess import preprocess as work
 
     there = len(recordings) - len(missing_in(folder, recordings))

@@ -12,16 +12,8 @@ from detector import rules
 from detector.anomaly import Kind, Reason
 from detector.beats import draft, drafts
 from detector.learning.alarms import Watched, outcome
-from detector.learning.preprocess import (
-    Preprocessed,
-    Stopped,
-    captured,
-    label_at,
-    missing_in,
-    preprocess,
-    recordings_in,
-    shard_of,
-)
+from detector.learning.cutting import captured, label_at, shard_of
+from detector.learning.preprocess import Preprocessed, Stopped, missing_in, preprocess, recordings_in
 from detector.learning.shards import BEAT_S, UNKNOWN, Shard, read_shard
 from detector.model.kinds import FINE, KINDS
 from detector.verdict import Limits

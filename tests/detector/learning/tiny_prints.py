@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.anomaly import Kind
-from detector.learning.preprocess import SPARED
+from detector.learning.cutting import SPARED
 from detector.learning.shards import BEAT_S, SUFFIX, PrintFacts, Shard, write_shard
 from detector.model.kinds import FINE, KINDS, VISUAL
 from features.channels import SENSOR_DIM

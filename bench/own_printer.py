@@ -32,6 +32,7 @@ from detector.learning.shards import shards_in
 from detector.model.kinds import VISUAL
 from detector.model.watch_model import DEFAULT, WatchModel, load_watch_model
 from ingest.recordings.writer import SUFFIX, RecordingWriter
+from ingest.simulate.held import MAKING
 from ingest.simulate.prints import Print, about
 from ingest.simulate.scenario import Scenario, draw
 from ingest.simulate.splits import Split
@@ -58,13 +59,14 @@ def _drawn(seed: int, number: int) -> Scenario:
 
 def record(scenarios: Sequence[Scenario], folder: Path) -> None:
     """Write their recordings, those that are not there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MAKING).mkdir(parents=True, exist_ok=True)
     for scenario in scenarios:
         path = folder / f"{scenario.name}{SUFFIX}"
         if path.exists():
             continue
         simulated = Print(scenario)
-        unfinished = path.with_suffix(".unfinished")
+        unfinished = folder / MAKING / path.name
+        unfinished.unlink(missing_ok=True)
         writer = RecordingWriter(unfinished, about(scenario, version("nozzlewatch"), simulator_version()))
         for arrival_ns, item in simulated.items():
             writer.add(item, arrival_ns)

@@ -78,6 +78,9 @@ MOST_EXCESS = 0.5
 DOUBTS = 2.0
 """So many standard errors of what is expected say nothing: a fan that never ran before is not known yet."""
 
+FAN_BLOCKS = 5.0
+"""A fan that is this fast is known once so many blocks were learned from with one (faded, by its square)."""
+
 FAN_SETTLED_S = 30.0
 FAN_STEP = 0.05
 """A fan that changed (duty) is felt within this time: until then nothing is learned or judged."""
@@ -101,8 +104,12 @@ class Balance(Record, frozen=True, kw_only=True):
     expected: float = 0.0  # ... and what was expected
 
 
+FAN = 1
+"""Of the causes."""
+
+
 class Block(NamedTuple):
-    """One block: what takes heat (``causes`` float64 [3]), duty and temperature."""
+    """One block: what takes heat (``causes`` float64 [3]: air, fan, filament), duty and temperature."""
 
     causes: npt.NDArray[np.float64]
     duty: float
@@ -133,7 +140,7 @@ def _weighed(balance: Balance, block: Block, at_ns: int) -> Balance:
     """The block judged by what was learned, and learned from where it is no evidence."""
     load, doubt = _expected(balance, block)
     excess = math.log(max(block.load, 1.0 / PER_MILLE) / max(load, 1.0 / PER_MILLE))
-    if balance.blocks < LEARN_BLOCKS:
+    if balance.blocks < LEARN_BLOCKS or _fan_is_new(balance, block):
         return _learned(balance, block, excess)
     sigma = _sigma(balance)
     slack = max(SLACK, SLACK_SIGMAS * sigma) + DOUBTS * doubt
@@ -160,6 +167,12 @@ def _expected(balance: Balance, block: Block) -> tuple[float, float]:
     load = float(block.causes @ coefficients)
     variance = noise * float(block.causes @ inverse @ block.causes)
     return load, math.sqrt(variance) / max(load, 1.0 / PER_MILLE)
+
+
+def _fan_is_new(balance: Balance, block: Block) -> bool:
+    """Whether too little was learned of such a fan: its first minutes are not told from a gust's."""
+    fan = float(block.causes[FAN])
+    return fan > FAN_STEP and balance.gram[FAN * (len(block.causes) + 1)] < FAN_BLOCKS * fan**2
 
 
 def _sigma(balance: Balance) -> float:

@@ -120,6 +120,16 @@ def test_a_fan_is_no_heater_fault() -> None:
     assert told_by_balance(fan=lambda t: 1.0 if t % 200.0 > 100.0 else 0.3) is None
 
 
+def test_what_a_new_fan_takes_is_learned_before_it_is_judged() -> None:
+    """A minute's gust takes a fifth more: it is told beside a fan that is known, and not beside a new one."""
+
+    def gust(t: float) -> float:
+        return 0.78 if 460.0 <= t < 520.0 else 1.0
+
+    assert told_by_balance(seconds=600, share=gust, fan=step(FAILS_S, 0.0, 1.0)) is None
+    assert told_by_balance(seconds=600, share=gust) is not None
+
+
 def test_more_filament_is_no_heater_fault() -> None:
     assert told_by_balance(melt_w=step(FAILS_S, 1.0, 5.0)) is None
 

@@ -30,36 +30,46 @@ from sinks.json_text import as_json
 RESULTS = ROOT / "bench" / "printability.json"
 FINDINGS = ROOT / "docs" / "findings.md"
 COMMAND = "make printability-table"
+VOXEL_FIGURES = ("voxel_seconds_100k", "voxel_agreement", "voxel_agreement_mean")
 
 
 class Results(msgspec.Struct):
-    """Of the file of results, what the next run reads."""
+    """Of the file of results, what the next run reads. Voxels are compared again with each whole run."""
 
     rows: dict[str, Told] = {}
+    voxel_seconds_100k: float | None = None
+    voxel_agreement: float | None = None
+    voxel_agreement_mean: float | None = None
+
+    @property
+    def voxels(self) -> dict[str, float | None]:
+        """What ``voxel_figures`` told."""
+        return {name: getattr(self, name) for name in VOXEL_FIGURES}
 
 
 def main() -> None:
     """Run what is missing, then write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time")
-    parser.add_argument("--tables-only", action="store_true", help="train nothing")
+    parser.add_argument("--tables-only", action="store_true", help="measure nothing")
     asked = parser.parse_args()
     console = Console()
     if not asked.tables_only and not _run(asked.jobs, console):
         sys.exit("some trainings failed: run them by hand to see why (python -m bench.printability_trials)")
-    known = kept_rows() | measured_rows()
+    before = kept()
+    known = before.rows | measured_rows()
     rows = {name: known[name] for name in TRIALS if name in known}
-    RESULTS.write_bytes(as_json({**origin(COMMAND), **figures(rows), "rows": msgspec.to_builtins(rows)}))
+    voxels = before.voxels if asked.tables_only else voxel_figures(out=OUT / "voxels.json")
+    told = {**origin(COMMAND), **figures(rows), **voxels, "rows": msgspec.to_builtins(rows)}
+    RESULTS.write_bytes(as_json(told))
     table = page(rows, costs())
     FINDINGS.write_text(in_findings(FINDINGS.read_text(encoding="utf-8"), table), encoding="utf-8")
     console.print(table, markup=False)
 
 
-def kept_rows() -> dict[str, Told]:
-    """What the file of results says of rows that were measured before."""
-    if not RESULTS.is_file():
-        return {}
-    return msgspec.json.decode(RESULTS.read_bytes(), type=Results).rows
+def kept() -> Results:
+    """What the file of results says of what was measured before."""
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Results) if RESULTS.is_file() else Results()
 
 
 def measured_rows() -> dict[str, Told]:
@@ -79,7 +89,7 @@ def figures(rows: Mapping[str, Told]) -> dict[str, object]:
     counted = costs()
     for net, name in NETS.items():
         told[net] = counted[name]
-    return told | voxel_figures(out=OUT / "voxels.json")
+    return told
 
 
 def _of(row: Told) -> dict[str, object]:

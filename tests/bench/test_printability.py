@@ -24,14 +24,14 @@ def test_rows_that_the_file_of_results_has_are_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table, "RESULTS", tmp_path / "results.json")
-    assert table.kept_rows() == {}
+    assert table.kept().rows == {}
     told = {"commit": "def", "rows": {"honest-resnet18": msgspec.to_builtins(ROW)}}
     (tmp_path / "results.json").write_bytes(msgspec.json.encode(told))
-    assert table.kept_rows() == {"honest-resnet18": ROW}
+    assert table.kept().rows == {"honest-resnet18": ROW}
 
 
 def test_the_results_that_come_along_have_their_rows() -> None:
-    assert table.kept_rows()["rotated-ours"].samples > 0
+    assert table.kept().rows["rotated-ours"].samples > 0
 
 
 def test_a_row_is_told_with_its_epochs_where_they_are_not_the_usual_ones() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from detector.anomaly import Kind, Reason
 from detector.rules.halts import WHOLE_HISTORY_S
-from detector.rules.heaters import BED, FULL_POWER, HOTEND, Heater, Stretch, described, stretch, went_wrong_s
+from detector.rules.heaters import BED, FULL_POWER, HOTEND, Heater, Stretch, described, stretch
+from detector.rules.rising import went_wrong_s
 from detector.rules.sensors import COLDEST_C, HOTTEST_C, impossible_steps
 from features.sequence import History
 from ingest.records import NS_PER_S, EventKind, Mark, WindowEvent

@@ -27,6 +27,9 @@ IDLE_POWER = 0.02
 TIMING_S = 0.5
 """Readings may reach us this much closer together than they were taken (a host that hung)."""
 
+NOISY_S = 30.0
+"""So near to a garbled line another one may have lost digits unnoticed."""
+
 MAX_GAP_S = 8.0
 """Readings further apart are not one stretch: hosts ask every 1 to 5 s, and one answer may be missed."""
 
@@ -41,12 +44,6 @@ HOTEND_W = 40.0
 
 HOTEND_J_K = 16.7
 """Heat capacity of block, nozzle and cartridge (domain figures)."""
-
-HOTEND_LOSS_W_K = 0.097
-"""Loss to air, upper end of the published 0.068 to 0.097 W/K: the expected rate is a cautious one."""
-
-BED_LEAST_K_S = 2.0 / 60.0
-"""The slowest rise that Marlin accepts of a bed: 2 K in 60 s (WATCH_BED_TEMP_INCREASE and _PERIOD)."""
 
 
 class Heater(NamedTuple):
@@ -199,8 +196,8 @@ class Stretch(NamedTuple):
 def readings(history: History, heater: Heater) -> Table:
     """All readings of a heater: celsius, target, power.
 
-    While lines arrive garbled, a reading counts once one beside it bears it out: a lost digit makes 16 or
-    440 °C of what reads as a whole line.
+    Within ``NOISY_S`` of a garbled line, a reading counts once one beside it bears it out: a lost digit makes
+    16 or 440 °C of what reads as a whole line.
     """
     return history.once(("readings", heater.name), lambda: _told(history, heater))
 
@@ -223,13 +220,21 @@ def _told(history: History, heater: Heater) -> Table:
     celsius, target, _ = table.values
     if not celsius.all():
         table = _kept(table, (celsius != 0.0) | (target != 0.0))  # Klipper says 0.0 before its first reading
-    if history.series("garbled").values.any():
-        table = _kept(table, _borne_out(heater, table.seconds, table.values[0]))
+    garbled = history.series("garbled")
+    if garbled.values.any():
+        noisy = _near(table.seconds, garbled.seconds[garbled.values > 0.0])
+        table = _kept(table, ~noisy | _borne_out(heater, table.seconds, table.values[0]))
     return table
 
 
 def _kept(table: Table, kept: Bools) -> Table:
     return Table(table.seconds[kept], table.values[:, kept])
+
+
+def _near(seconds: Seconds, others: Seconds) -> Bools:
+    """Which of these moments [n] have one of the others, which ascend, within ``NOISY_S``."""
+    first = np.searchsorted(others, seconds - NOISY_S)
+    return np.asarray(np.searchsorted(others, seconds + NOISY_S, side="right") > first, np.bool_)
 
 
 def _borne_out(heater: Heater, seconds: Seconds, celsius: Floats) -> Bools:
@@ -257,30 +262,6 @@ def _unbroken(table: Table) -> Stretch | None:
     first = int(breaks[-1]) + 1 if len(breaks) else 0
     retargeted = first > 0 and bool(changed[first - 1])
     return Stretch(seconds[first:], celsius[first:], power[first:], float(target[-1]), retargeted)
-
-
-def expected_k_s(heater: Heater, celsius: float, duty: float = 1.0) -> float:
-    """How fast the heater must rise at this temperature and duty (at least ``FULL_POWER`` is all), in K/s."""
-    if heater is BED:
-        return BED_LEAST_K_S
-    given = 1.0 if duty >= FULL_POWER else duty
-    watts = given * HOTEND_W - HOTEND_LOSS_W_K * (celsius - AMBIENT_C)
-    return max(watts, 0.0) / HOTEND_J_K
-
-
-def went_wrong_s(seen: Stretch, full: Stretch, heater: Heater) -> float:
-    """When the readings at full power began to lag behind what physics expects, in s before now.
-
-    The turning point of a cumulative sum: before it the temperature rises faster than half the expected
-    rate, after it slower. Where it begins at the target, the moment at which the target was left.
-    """
-    half = expected_k_s(heater, float(full.celsius.mean()), float(full.power[-1])) / 2.0
-    turn = int(np.argmax(full.celsius - half * full.seconds))
-    if full.target - full.celsius[turn] < heater.below_k:
-        kept = np.flatnonzero(seen.celsius >= seen.target - heater.fall_k / 4.0)
-        if len(kept):
-            return float(seen.seconds[kept[-1]])
-    return float(full.seconds[turn])
 
 
 def graded(clearness: float, least: float = 0.6) -> float:

@@ -12,11 +12,10 @@ from detector.rules.heaters import (
     Heater,
     Stretch,
     described,
-    expected_k_s,
     graded,
     stretch,
-    went_wrong_s,
 )
+from detector.rules.rising import expected_k_s, went_wrong_s
 from features.sequence import History
 from ingest.records import Mark
 

@@ -223,6 +223,15 @@ def test_a_reading_that_lost_its_digits_on_a_noisy_line_is_nothing(read_c: float
     assert Kind.SENSOR_FAULT in kinds_told(plain)
 
 
+def test_a_line_that_was_noisy_a_minute_ago_hides_no_loose_thermistor() -> None:
+    loose = printing(
+        140,
+        hotend_c=lambda t: 150.0 if t in {100.0, 110.0, 120.0} else 210.0,
+        garbled=lambda t: float(t < 30.0),
+    )
+    assert Kind.SENSOR_FAULT in kinds_told(loose)
+
+
 def test_a_thermistor_that_opens_on_a_noisy_line_is_told() -> None:
     opens = printing(80, hotend_c=step(60, 210.0, -15.0), hotend_target_c=210.0, garbled=1.0)
     assert told(opens, Kind.SENSOR_FAULT)[0] < 63

@@ -21,13 +21,14 @@ from pathlib import Path
 import msgspec
 
 from bench.machine import ROOT
-from detector.learning.finetune import Finetuned, Finetuning, finetune, split
+from detector.learning.evaluate import filed
+from detector.learning.finetune import Finetuning, finetune, split
 from detector.learning.finetune_learner import Side, judged_prints, side_of
 from detector.learning.methods import of_model
 from detector.learning.preprocess import preprocess
 from detector.learning.replay_file import REPLAY, read_replay
-from detector.learning.seen import FrameJudge, see, version_of
-from detector.learning.sequences import Filed, TokenSequence, read_sequence
+from detector.learning.seen import FrameJudge, version_of
+from detector.learning.sequences import TokenSequence, read_sequence
 from detector.learning.shards import shards_in
 from detector.model.kinds import VISUAL
 from detector.model.watch_model import DEFAULT, WatchModel, load_watch_model
@@ -80,9 +81,8 @@ def record(scenarios: Sequence[Scenario], folder: Path) -> None:
 def sequences(model: WatchModel, recordings: Path, cache: Path) -> list[TokenSequence]:
     """The prints of a folder of recordings as the temporal network reads them."""
     preprocess(sorted(recordings.glob(f"*{SUFFIX}")), cache, jobs=1)
-    shards = shards_in([cache])
-    seen = see(FrameJudge(model.frame), shards, cache / "seen")
-    return [read_sequence(Filed(shard, frames)) for shard, frames in zip(shards, seen, strict=True)]
+    seen = filed(FrameJudge(model.frame), shards_in([cache]), cache / "seen", lambda path: None)
+    return [read_sequence(one) for one in seen]
 
 
 def judged(model: WatchModel, prints: Sequence[TokenSequence]) -> Side:
@@ -102,7 +102,7 @@ def one_printer(seed: int) -> dict[str, object]:
         sources=(folder / "labelled",), output=folder / "own.safetensors", cache=folder / "cache", quiet=True
     )
     asked.output.unlink(missing_ok=True)
-    came: Finetuned = finetune(load_watch_model(DEFAULT), asked, threading.Event())
+    came = finetune(load_watch_model(DEFAULT), asked, threading.Event())
     before = load_watch_model(DEFAULT)
     after = load_watch_model(asked.output) if came.gained else before
     own = sequences(before, folder / "judged", folder / "judged-beats")

@@ -16,16 +16,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.ablations import TRUNK
 from bench.machine import data_dir
 from detector.learning.evaluate_images import seen_in
-from detector.learning.real_images import RealImage, Split, read_images
+from detector.learning.real_images import RealImage, Split, of_split, read_images, to_ship
 from detector.learning.seen import FrameJudge
 from detector.learning.source_probe import LabelBySource, SourceGuess, label_by_source, probe_sources
 from detector.model.frame_network import FrameNetwork, build_frame_network
 from detector.model.watch_model import DEFAULT, load_watch_model
 from detector.model.weights import load_weights
 
-TRUNK = "weights/squeezenet1_1_features.safetensors"
 SEED = 0
 
 
@@ -66,10 +66,8 @@ def main() -> None:
     parser.add_argument("--model-path", type=Path, default=DEFAULT)
     asked = parser.parse_args()
     data = data_dir()
-    images = [
-        one for one in read_images(data)
-        if one.split is Split.EVAL or (one.split is Split.TRAIN and one.stated_licence)
-    ]  # fmt: skip
+    every = read_images(data)
+    images = [*to_ship(every), *of_split(every, Split.EVAL)]
     untrained = build_frame_network(trunk=load_weights(data / TRUNK).tensors, seed=SEED)
     told = [
         *lines("trained", probed(load_watch_model(asked.model_path).frame, images)),

@@ -21,6 +21,7 @@ from detector.printability.grids import HoleSet
 from detector.printability.kept import Arrays, Kept
 from detector.printability.learner import PrintabilityLearner, figures
 from detector.printability.openings import (
+    LESSONS_LOOKS,
     Opening,
     angle_degrees,
     between_voxels,
@@ -189,7 +190,7 @@ class HoleLearner(PrintabilityLearner):
 
     def _own_holes(self, index: int) -> tuple[Hole, ...]:
         def find() -> Arrays:
-            found = openings_anywhere(self._parts.untouched(index, self._size))
+            found = openings_anywhere(self._parts.untouched(index, self._size), LESSONS_LOOKS)
             return {"holes": np.array([(*hole.point, *hole.direction, hole.radius) for hole, _ in found])}
 
         rows = self._kept.of(f"own-{self._parts.groups[index]}", find)["holes"]

@@ -64,6 +64,22 @@ def test_a_hole_along_any_direction_is_found_with_its_axis_and_width(
     assert best.radius == pytest.approx(radius, abs=0.5)  # along an axis the lattice leaves half a voxel
 
 
+def test_a_deep_narrow_hole_is_found_that_none_of_a_thousand_directions_looks_through() -> None:
+    hole = through((0.55, 0.61, 0.5704), 3.0)  # 3 degrees beside the nearest of 1000
+    (found,) = openings_anywhere(drill(block(low=2, high=62), hole))
+    assert angle_degrees(found.hole, hole) < 0.5
+    assert between_voxels(found.hole, hole) < 0.3
+
+
+def test_each_hole_of_a_sieve_is_an_opening() -> None:
+    sieve = block(low=2, high=62)
+    sieve[:, :, :28] = sieve[:, :, 36:] = False
+    places = [(x + 0.5, y + 0.5, 32.0) for x in range(6, 60, 5) for y in range(6, 60, 5)]
+    for place in places:
+        sieve = drill(sieve, through(UP, 1.9, place))
+    assert len(openings_anywhere(sieve)) == len(places)
+
+
 def test_two_holes_are_two_openings_and_the_same_part_gives_them_again() -> None:
     holes = [through((0.0, 0.0, 1.0), 3.0, (22, 22, 32)), through((1.0, 0.0, 0.0), 5.0, (32, 40, 36))]
     part = drill(drill(block(), holes[0]), holes[1])

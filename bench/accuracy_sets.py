@@ -85,7 +85,7 @@ def wanted_sets(folder: Path, size: Size) -> dict[str, Wanted]:
         )  # fmt: skip
 
     return {
-        NORMAL: wanted(NORMAL, size.normal, 1, 0.0),
+        NORMAL: wanted(NORMAL, size.normal, 4, 0.0),
         KINDS: wanted(KINDS, size.each_kind * len(others), 2, 1.0, others),
         PHYSICAL: wanted(PHYSICAL, size.each_physical * len(physical), 3, 1.0, physical),
         VALIDATION: wanted(VALIDATION, size.validation, 12, 0.5, failure_kinds(), Split.VAL),

@@ -32,7 +32,7 @@ from features.silhouettes import (
 LOOKS = 3000
 """Directions over the half sphere, some 2.5 degrees apart: through a narrow hole in 40 voxels of material one
 sees from 4 degrees beside its axis at most. Along 1000 at least four of 184 narrow holes of the validation
-parts (radius 3) are not found, along 3000 all of those that were looked into."""
+parts (radius 3) are not found, along 3000 all of those that were looked into (docs/findings.md)."""
 LESSONS_LOOKS = 1000
 """Enough to learn from: the drilled hole is known there, and of a part's own ones a few may be missing."""
 NARROWEST, WIDEST = 1.0, 12.0

@@ -45,7 +45,7 @@ def test_the_frozen_sets_are_these(tmp_path: Path) -> None:
     sets = wanted_sets(tmp_path, FULL)
     told_of = {name: (one.prints, one.seed, str(one.split), one.failing) for name, one in sets.items()}
     assert told_of == {
-        "normal": (620, 1, "test", 0.0),
+        "normal": (620, 4, "test", 0.0),
         "kinds": (405, 2, "test", 1.0),
         "physical": (320, 3, "test", 1.0),
         "val": (300, 12, "val", 0.5),

@@ -44,7 +44,7 @@ TOLD_APART_VOXELS, TOLD_APART_DEGREES = 2.5, 12.0
 """Views that differ less are views through one hole."""
 MOST_SEEN, MOST_CLIMBED = 20_000, 1000
 """Glimpses that are kept, and holes whose axis is sought, the widest: a bound for what is all holes. A fan's
-grill shows 15,000 and some 500."""
+grill shows some 15,000, and more than 400."""
 SHELL = 2
 """Voxels of a part's outer layers that its silhouettes are drawn with: what is deeper hides nothing more."""
 NEAR_DEGREES, NEAR_VOXELS = 30.0, 1.0

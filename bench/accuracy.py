@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 from rich.console import Console
 
-from bench.accuracy_sets import FULL, MEASURED, QUICK, VALIDATION, Size, make_set, told, wanted_sets
+from bench.accuracy_sets import CHOSEN_ON, FULL, MEASURED, QUICK, Size, make_set, told, wanted_sets
 from bench.machine import ROOT, data_dir, origin
 from detector.learning.real_images import MANIFEST
 from ingest.running import FINE, run_stage
@@ -82,8 +82,8 @@ def accuracy(asked: Asked, stop: threading.Event, console: Console) -> int:
     """Make the sets, measure, write. Raises UsageError without a network, and as what it calls."""
     model = model_of(asked.model)  # before hours of simulation
     sets = {name: make_set(one, asked.jobs, stop, keep=asked.keep) for name, one in asked.sets.items()}
-    prints = [path for name in MEASURED for path in sets[name]]
-    found = measure(model, prints, sets[VALIDATION], asked.places.folder, asked.jobs, stop)
+    prints, others = ([path for name in names for path in sets[name]] for names in (MEASURED, CHOSEN_ON))
+    found = measure(model, prints, others, asked.places.folder, asked.jobs, stop)
     evaluated.print_prints(found, console)
     figures: dict[str, Any] = {
         **origin(asked.command),

@@ -159,7 +159,7 @@ def choose_rule(prints: Sequence[JudgedPrint], calibration: Calibration) -> Alar
     tried = [(least, within, _mistakes(prints, scores, least, within)) for least, within in RULES]
     fewest = min(float(each.min()) for _, _, each in tried)
     least, within, mistakes = next(one for one in tried if one[2].min() <= fewest + NEARLY)
-    return AlarmRule(float(LEVELS[_middle(mistakes <= mistakes.min() + 1e-9)]), least, within)
+    return AlarmRule(float(LEVELS[middle_of_longest(mistakes <= mistakes.min() + 1e-9)]), least, within)
 
 
 def _mistakes(
@@ -173,7 +173,7 @@ def _mistakes(
     return mistakes_at(np.array([on.any() for on in begun]), before, after, LEVELS)
 
 
-def _middle(good: npt.NDArray[np.bool_]) -> int:
+def middle_of_longest(good: npt.NDArray[np.bool_]) -> int:
     """The middle of the longest stretch of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(np.int8), [0]])))
     begins, ends = edges[::2], edges[1::2]

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from detector.beyond import Looks, beyond, follow
+from detector.evaluation.events import HUNDRED
+from detector.evaluation.outcome import PrintOutcome
+from detector.evaluation.weighing import Weighing
+from detector.learning.calibrate import middle_of_longest
 from detector.learning.methods import Outline
 from detector.learning.shards import BEAT_NS
 from ingest.records import NS_PER_S
 
-MARGIN = 0.1
-"""So far beyond what any sound held-out print reaches."""
 LEAST_BEYOND = 2.0
 """No limit is lower, whatever held-out prints say: other cameras than theirs shift scores."""
+LEVELS = np.round(np.arange(LEAST_BEYOND, 8.05, 0.1), 2)
+"""Limits that are tried, logits."""
 LEAST_SOUND = 20
 """Sound prints with pictures; of fewer, nobody knows how high they reach."""
 
 Values = npt.NDArray[np.float64]
+
+
+class Reached(NamedTuple):
+    """The highest that a print's pictures show beyond its own past; -inf where it is never known."""
+
+    before: float  # its onset, or ever on a print that stays sound
+    after: float
 
 
 def heights(one: Outline) -> Values:
@@ -33,19 +45,45 @@ def heights(one: Outline) -> Values:
     return found
 
 
-def highest_sound(one: Outline) -> float:
-    """The highest of it before anything fails; NaN where it is never known."""
+def reached(one: Outline) -> Reached:
+    """How high it gets before anything fails, and from then on."""
     begin_ns = one.facts.begin_ns or int(one.beats[0]) * BEAT_NS
     at_s = ((one.beats + 1) * BEAT_NS - begin_ns) / NS_PER_S
-    sound = heights(one)[at_s < (np.inf if one.facts.onset_s is None else one.facts.onset_s)]
-    known = sound[~np.isnan(sound)]
-    return float(known.max()) if len(known) else float("nan")
+    sound = at_s < (np.inf if one.facts.onset_s is None else one.facts.onset_s)
+    found = heights(one)
+    return Reached(_highest(found[sound]), _highest(found[~sound]))
 
 
-def choose_beyond(prints: Sequence[Outline]) -> float | None:
-    """The limit that none of these held-out prints reaches while it is sound; None for too few of them."""
-    reached = np.array([highest_sound(one) for one in prints])
-    known = reached[~np.isnan(reached)]
-    if len(known) < LEAST_SOUND:
+def mistakes_at(
+    told: Sequence[PrintOutcome], highest: Sequence[Reached], shares: Mapping[str, float]
+) -> Values:
+    """Mistakes per 100 prints at each of LEVELS, beside what is ``told`` of the same prints without pictures'
+    own past. ``shares`` and errors as ``Weighing``."""
+    weights = Weighing(told, shares).weights
+    before, after = np.array(highest).T
+    false = np.array([bool(one.false_alarms) for one in told]) | (before >= LEVELS[:, None])
+    missed = np.array([one.is_missed for one in told]) & (after < LEVELS[:, None])
+    return np.asarray(HUNDRED * ((false | missed) @ weights), np.float64)
+
+
+def choose_beyond(
+    told: Sequence[PrintOutcome], prints: Sequence[Outline], shares: Mapping[str, float]
+) -> float | None:
+    """The limit with the fewest mistakes on these held-out prints; None where none is better than not to ask,
+    or for too few of them. Of equally good ones it takes the middle of the widest stretch.
+
+    ``told``: what else is told of them, in their order.
+    """
+    highest = [reached(one) for one in prints]
+    seen = sum(one.before > -np.inf for one, fate in zip(highest, told, strict=True) if not fate.fails)
+    if seen < LEAST_SOUND or not any(fate.fails for fate in told):
         return None
-    return max(LEAST_BEYOND, float(known.max()) + MARGIN)
+    mistakes = mistakes_at(told, highest, shares)
+    unasked = HUNDRED * float(Weighing(told, shares).weights @ [one.is_mistaken for one in told])
+    if mistakes.min() >= unasked - 1e-9:
+        return None
+    return float(LEVELS[middle_of_longest(mistakes <= mistakes.min() + 1e-9)])
+
+
+def _highest(found: Values) -> float:
+    return float(np.max(found, where=~np.isnan(found), initial=-np.inf))

@@ -11,7 +11,7 @@ Before it, ``nozzlewatch simulate --pairs`` makes the prints. On several process
 2. It judges every frame once; what it says is kept beside the prints.
 3. Staged prints are put together: real pictures, simulated telemetry.
 4. The temporal network learns what fails and since when from all of these.
-5. It is calibrated on held-out prints, and its threshold is chosen on them.
+5. It is calibrated on held-out prints, and from when on it alarms is chosen on them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from msgspec.structs import replace
 from torch import nn
 
 from detector.learning.beat_learner import BeatLearner
-from detector.learning.calibrate import AlarmRule, Calibration, choose_rule, fit_calibration, judged
+from detector.learning.calibrate import LEAST_SURE
 from detector.learning.frame_learner import FrameLearner
-from detector.learning.methods import outline
-from detector.learning.own_past import choose_beyond
+from detector.learning.limits import with_limits
 from detector.learning.paired import PairedPrints
 from detector.learning.real_lessons import RealLessons, real_lessons
 from detector.learning.seen import FrameJudge, see, version_of
@@ -119,15 +118,11 @@ def train(asked: DetectorTraining, stop: threading.Event) -> TrainedDetector | N
         temporal, figures = learn_temporal(asked, to_learn, to_choose, place, stop)
         if temporal is None or not place.leads:
             return None
-    known = judged(temporal, to_choose)
-    calibration = fit_calibration(known)
-    rule = choose_rule(known, calibration)
-    shown_from = choose_beyond([outline(each) for each in to_choose])
-    model = finished(asked, network, temporal, calibration, rule, figures, shown_from)
+    model = with_limits(finished(asked, network, temporal, figures), to_choose)
     save_watch_model(asked.out / "watch.safetensors", model)
     return TrainedDetector(
         out=str(asked.out), prints=len(prints), held_out=len(held_out), frames=frame_figures,
-        temporal=figures, threshold=rule.threshold,
+        temporal=figures, threshold=model.about.threshold,
     )  # fmt: skip
 
 
@@ -205,24 +200,18 @@ def finished(
     asked: DetectorTraining,
     frame: FrameNetwork,
     temporal: TemporalNetwork,
-    calibration: Calibration,
-    rule: AlarmRule,
     figures: dict[str, float],
-    beyond: float | None,
 ) -> WatchModel:
-    """Both networks with all that the detector needs to know of them."""
+    """Both networks with what the detector needs to know of them; its limits are still to be chosen."""
     simulators = {facts_of(path).simulator for path in shards_in(asked.prints)}
     real = ("prottos", "p3rc", "mysticaldawn") if asked.data is not None else ()
     about = WatchAbout(
         version=f"watch-{version_of(frame)[:6]}{version_of(temporal)[:6]}",
         backbone=frame.kind,
         temporal=temporal.shape,
-        temperatures=calibration.temperatures(temporal.classes),
-        biases=calibration.biases(temporal.classes),
-        threshold=rule.threshold,
-        min_beats=rule.least,
-        within_beats=rule.within,
-        beyond=beyond,
+        threshold=LEAST_SURE,
+        min_beats=1,
+        within_beats=1,
         simulator=" ".join(sorted(simulators)),
         figures=figures,
         data=("simulated prints", *real),

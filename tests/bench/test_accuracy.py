@@ -14,9 +14,11 @@ from rich.console import Console
 from bench import accuracy_sets
 from bench.accuracy import Asked, Places, accuracy
 from bench.accuracy_sets import (
+    CHOSEN_ON,
     FULL,
     MEASURED,
     QUICK,
+    QUIET,
     VALIDATION,
     WHOLE,
     beats_folder,
@@ -49,16 +51,17 @@ def test_the_frozen_sets_are_these(tmp_path: Path) -> None:
         "kinds": (405, 2, "test", 1.0),
         "physical": (320, 3, "test", 1.0),
         "val": (300, 12, "val", 0.5),
+        "val-sound": (400, 83, "val", 0.0),
     }
     assert sets["physical"].kinds == ("heater_fault", "sensor_fault")
     assert set(sets["kinds"].kinds) == set(failure_kinds()) - {"heater_fault", "sensor_fault"}
-    assert [one.pairs for one in sets.values()] == [False, False, False, True]
+    assert [one.pairs for one in sets.values()] == [False, False, False, True, False]
     assert {(one.minutes, one.fps) for one in sets.values()} == {(15.0, 0.2)}
 
 
 def test_quick_sets_are_the_first_prints_of_the_whole_ones(tmp_path: Path) -> None:
     quick, full = wanted_sets(tmp_path, QUICK), wanted_sets(tmp_path, FULL)
-    assert [one.prints for one in quick.values()] == [60, 45, 20, 40]
+    assert [one.prints for one in quick.values()] == [60, 45, 20, 40, 40]
     assert all(replace(one, prints=full[name].prints) == full[name] for name, one in quick.items())
 
 
@@ -101,11 +104,12 @@ def whole(wanted: Wanted, *prints: object) -> None:
 
 def test_figures_say_what_they_are_of_and_stand_where_programs_read_them(tmp_path: Path) -> None:
     save_watch_model(tmp_path / "watch.safetensors", small_model())
-    sets = {name: short(tmp_path, name) for name in (*MEASURED, VALIDATION)}
+    sets = {name: short(tmp_path, name) for name in (*MEASURED, *CHOSEN_ON)}
     whole(sets["normal"], tiny("n0"), tiny("n1"))
     whole(sets["kinds"], tiny("k0", "blob", seed=1))  # type: ignore[arg-type]
     whole(sets["physical"], tiny("p0", "sensor_fault", seed=2))  # type: ignore[arg-type]
     whole(sets[VALIDATION], tiny("v0", seed=3), tiny("v1", "stall", seed=4))  # type: ignore[arg-type]
+    whole(sets[QUIET], tiny("q0", seed=5))
     places = Places(tmp_path, tmp_path / "accuracy.json", tmp_path / "accuracy.html")
     asked = Asked(sets, places, "make evaluate", 1, tmp_path / "watch.safetensors")
     assert accuracy(asked, GO_ON, Console(quiet=True)) == 0

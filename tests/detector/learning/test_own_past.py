@@ -1,21 +1,25 @@
-"""Where pictures beyond their own past are to make an alarm is chosen on sound held-out prints alone."""
+"""Where pictures beyond their own past make an alarm is chosen on held-out prints, by their mistakes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from detector.anomaly import Kind
-from detector.learning.methods import Outline, PrintSet, Sense, ours, outline
+from detector.evaluation.outcome import PrintOutcome, Told
+from detector.learning.methods import Outline, PrintSet, Sense, natural_shares, ours, outline
 from detector.learning.own_past import (
     LEAST_BEYOND,
     LEAST_SOUND,
-    MARGIN,
+    LEVELS,
     choose_beyond,
     heights,
-    highest_sound,
+    mistakes_at,
+    reached,
 )
 from detector.learning.seen import SeenFrames, nothing, peaks_of, write_seen
 from detector.learning.sequences import Filed
@@ -26,6 +30,7 @@ from tests.detector.small_watch import small_model
 
 LONG, ONSET = 80, 50
 QUIET = -4.0
+TOLD = Told(at_s=300.0, kind=Kind.SPAGHETTI, onset_s=300.0, score=1.0)
 
 
 def filed(folder: Path, kind: Kind | None, high: float, name: str = "p") -> Filed:
@@ -39,21 +44,75 @@ def filed(folder: Path, kind: Kind | None, high: float, name: str = "p") -> File
 
 
 def some(folder: Path, count: int, high: float, kind: Kind | None = None) -> list[Outline]:
-    return [outline(filed(folder / str(number), kind, high)) for number in range(count)]
+    """Prints whose pictures reach ``high`` in their last part, from the onset on where they fail."""
+    called = f"{kind or 'sound'} {high}"
+    return [outline(filed(folder, kind, high, f"{called} {number}")) for number in range(count)]
 
 
-def test_the_limit_lies_beyond_what_any_sound_print_reaches(tmp_path: Path) -> None:
-    sound = some(tmp_path, LEAST_SOUND, 2.0)
-    chosen = choose_beyond(sound)
-    assert chosen == pytest.approx(max(map(highest_sound, sound)) + MARGIN)
-    assert chosen > 2.0
-    assert choose_beyond(sound[1:]) is None, "of so few nobody knows"
+def silent(prints: Sequence[Outline]) -> list[PrintOutcome]:
+    """What else is told of them: nothing."""
+    return [
+        PrintOutcome(name=one.name, kind=one.kind, onset_s=one.onset_s, ends_s=one.ends_s, hours=0.1)
+        for one in (each.facts for each in prints)
+    ]
 
 
-def test_what_fails_counts_up_to_its_onset_alone_and_no_limit_is_too_low(tmp_path: Path) -> None:
-    failing = some(tmp_path, LEAST_SOUND, 5.0, Kind.SPAGHETTI)
-    assert max(map(highest_sound, failing)) < 0 < np.nanmax(heights(failing[0]))
-    assert choose_beyond(failing) == LEAST_BEYOND
+def chosen(prints: Sequence[Outline], told: Sequence[PrintOutcome] | None = None) -> float | None:
+    return choose_beyond(told or silent(prints), prints, natural_shares())
+
+
+def height(high: float, folder: Path) -> float:
+    """How far beyond their past the pictures of such a print are."""
+    return reached(*some(folder, 1, high)).before
+
+
+def test_what_fails_reaches_it_after_its_onset_alone(tmp_path: Path) -> None:
+    (failing,) = some(tmp_path, 1, 5.0, Kind.SPAGHETTI)
+    before, after = reached(failing)
+    assert before < 0 < after == np.nanmax(heights(failing))
+    (sound,) = some(tmp_path, 1, 5.0)
+    assert reached(sound) == (after, -np.inf)
+
+
+def test_the_limit_lies_in_the_middle_between_what_is_sound_and_what_fails(tmp_path: Path) -> None:
+    prints = [*some(tmp_path, LEAST_SOUND, 1.0), *some(tmp_path, 5, 4.0, Kind.SPAGHETTI)]
+    low, high = height(1.0, tmp_path), height(4.0, tmp_path)
+    assert LEAST_BEYOND < low < high
+    assert chosen(prints) == pytest.approx((low + high) / 2, abs=0.15)
+
+
+@pytest.mark.parametrize(("lookalikes", "worth_it"), [(1, True), (2, True), (3, False)])
+def test_a_false_alarm_weighs_as_much_as_on_a_farm(tmp_path: Path, lookalikes: int, worth_it: bool) -> None:
+    """Of 20 sound prints each stands for 4.5 of a hundred; failing ones are ten of a hundred together."""
+    sound = [*some(tmp_path, LEAST_SOUND - lookalikes, -1.0), *some(tmp_path, lookalikes, 3.0)]
+    limit = chosen([*sound, *some(tmp_path, 5, 2.0, Kind.SPAGHETTI)])
+    assert (limit is not None) is worth_it
+    assert limit is None or limit < height(2.0, tmp_path)
+
+
+def test_what_is_told_anyway_is_no_reason_for_a_low_limit(tmp_path: Path) -> None:
+    prints = [
+        *some(tmp_path, LEAST_SOUND - 1, -1.0), *some(tmp_path, 1, 3.0),
+        *some(tmp_path, 5, 2.0, Kind.SPAGHETTI), *some(tmp_path, 5, 4.0, Kind.BLOB),
+    ]  # fmt: skip
+    told = [
+        msgspec.structs.replace(one, told=(TOLD,)) if one.kind == Kind.SPAGHETTI else one
+        for one in silent(prints)
+    ]
+    low, high = chosen(prints), chosen(prints, told)
+    assert low is not None and high is not None
+    assert low < height(2.0, tmp_path) < height(3.0, tmp_path) < high < height(4.0, tmp_path)
+    mistakes = mistakes_at(told, [reached(one) for one in prints], natural_shares())
+    assert mistakes[0] == pytest.approx(4.5) and mistakes[-1] < 10.0, "spaghetti is told whatever the limit"
+    assert mistakes[np.searchsorted(LEVELS, high)] == 0.0
+
+
+def test_of_few_prints_nobody_knows(tmp_path: Path) -> None:
+    failing = some(tmp_path, 5, 4.0, Kind.SPAGHETTI)
+    sound = some(tmp_path, LEAST_SOUND, -1.0)
+    assert chosen([*sound, *failing]) is not None
+    assert chosen([*sound[1:], *failing]) is None
+    assert chosen(sound) is None, "nothing fails"
 
 
 def test_beats_without_a_picture_have_no_peak(tmp_path: Path) -> None:

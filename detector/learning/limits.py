@@ -1,0 +1,34 @@
+"""From when on a trained watch alarms: all that is chosen on held-out prints, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from detector.learning.methods import WHOLE, PrintSet, chosen, natural_shares
+from detector.learning.own_past import choose_beyond
+from detector.learning.sequences import Filed
+from detector.model.watch_model import WatchModel
+
+
+def with_limits(model: WatchModel, held_out: Sequence[Filed]) -> WatchModel:
+    """The same networks, calibrated, with the limits that make the fewest mistakes on held-out prints.
+
+    Raises UsageError where sound or failing prints are missing.
+    """
+    prints = PrintSet(model, held_out)
+    calibration, limits = chosen(prints, WHOLE)
+    beside = prints.told(WHOLE, calibration, limits)
+    classes = model.temporal.classes
+    about = replace(
+        model.about,
+        temperatures=calibration.temperatures(classes),
+        biases=calibration.biases(classes),
+        threshold=limits.threshold,
+        thresholds={},
+        min_beats=limits.min_beats,
+        within_beats=limits.within_beats,
+        beyond=choose_beyond(beside, prints.outlines, natural_shares()),
+    )
+    return model._replace(about=about)

@@ -21,6 +21,7 @@ from detector.novelty import Novelty, NoveltyState
 from detector.rules.pictures import picture_fault
 from detector.state import PrinterMemory, PrinterState
 from features import quality
+from features.beats import STANDS
 from features.quality import Quality, QualityState
 from features.sequence import History
 from ingest.records import Mark, Window
@@ -174,8 +175,8 @@ def look(state: PrinterState, window: Window, picture: Picture) -> tuple[Quality
 
 
 def newest_clear_ns(state: PrinterState, window: Window, picture: Picture, marks: Quality) -> int:
-    """When the newest picture was taken that a network may judge, ns; while no print runs none is."""
-    if picture.look is None or window.frame is None or marks or window.marks & Mark.IDLE:
+    """When the newest picture was taken that a network may judge, ns; while a print stands none is."""
+    if picture.look is None or window.frame is None or marks or window.marks & STANDS:
         return state.clear_ns
     return window.frame.captured_ns
 
@@ -185,11 +186,11 @@ def compare(
 ) -> tuple[NoveltyState | None, Novelty]:
     """How far the picture has left the print's own past; a new job, model or view has a new past.
 
-    A picture that bears a mark, and any while no print runs, is neither judged nor becomes past.
+    A picture that bears a mark, and any while a print stands, is neither judged nor becomes past.
     """
     same = (state.job, state.model, state.view) == (window.job, model, picture.view)
     past = state.novelty if same else None
-    if picture.embedding is None or window.frame is None or marks or window.marks & Mark.IDLE:
+    if picture.embedding is None or window.frame is None or marks or window.marks & STANDS:
         return past, NOTHING
     return novelty.advance(past, picture.embedding, window.frame.captured_ns)
 

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from ingest.records import FrameRef, Mark, Window
 
 BEAT_WINDOWS = 5
+STANDS = Mark.IDLE | Mark.PAUSED | Mark.FILAMENT_CHANGE
+"""A print that stands is not looked at: nothing is laid that could fail, and beside a parked head a picture
+shows more of the part than any before."""
 
 
 def beat_of(window: Window) -> int:
@@ -25,14 +28,14 @@ def closes_beat(window: Window) -> bool:
 
 
 def frame_of_beat(windows: Iterable[Window]) -> FrameRef | None:
-    """The last frame of the newest window's beat, None where there is none or no print was running.
+    """The last frame of the newest window's beat while the print went on, None where there is none.
 
     ``windows`` are a printer's last ones, oldest first; they may reach further back than the beat.
     """
     found, last = None, None
     for window in windows:
         last = window
-        if window.frame is not None and not window.frame.of_surface and not window.marks & Mark.IDLE:
+        if window.frame is not None and not window.frame.of_surface and not window.marks & STANDS:
             found = window
     if found is None or last is None or beat_of(found) != beat_of(last):
         return None

@@ -117,6 +117,22 @@ def test_light_that_is_off_between_prints_is_no_fault_and_no_past() -> None:
     assert states[until - 1].quality == states[first - 1].quality
 
 
+@pytest.mark.parametrize("mark", [Mark.PAUSED, Mark.FILAMENT_CHANGE])
+def test_a_picture_of_a_print_that_stands_is_no_past(mark: Mark) -> None:
+    """Its head is parked: the part looks as it never did while it grew."""
+
+    def parked(second: int) -> Mark:
+        return mark if FAULT_S <= second < UNTIL_S else Mark.NONE
+
+    scores, said, states = run(scene_jpeg, marks=parked)
+    first, until = int(FAULT_S), int(UNTIL_S)
+    assert said == []
+    assert {one.novelty for one in scores[first:until]} == {None}
+    assert {states[second].clear_ns for second in range(first, until)} == {states[first - 1].clear_ns}
+    assert states[until].clear_ns > states[first].clear_ns
+    assert scores[-1].novelty is not None
+
+
 def test_light_that_is_still_off_when_the_print_begins_is_told_after_its_time() -> None:
     _, said, _ = run(dark, marks=lambda second: Mark.IDLE if second < FAULT_S + 25 else Mark.NONE, seconds=80)
     assert said[0].kind is Kind.CAMERA_FAULT

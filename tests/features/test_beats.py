@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from msgspec.structs import replace
 
 from features.beats import BEAT_WINDOWS, beat_of, closes_beat, frame_of_beat
@@ -34,9 +35,14 @@ def test_a_frame_of_the_beat_before_is_not_shown() -> None:
     assert frame_of_beat([]) is None
 
 
-def test_no_frame_is_shown_while_no_print_runs_and_none_of_a_finished_part() -> None:
+@pytest.mark.parametrize("mark", [Mark.IDLE, Mark.PAUSED, Mark.FILAMENT_CHANGE, Mark.PAUSED | Mark.OVERRIDE])
+def test_no_frame_is_shown_while_a_print_stands(mark: Mark) -> None:
     windows = beat(lambda t: t in {1, 3})
-    idle = replace(windows[3], marks=Mark.IDLE)
-    assert frame_of_beat([*windows[:3], idle, windows[4]]) == windows[1].frame
+    stands = replace(windows[3], marks=mark)
+    assert frame_of_beat([*windows[:3], stands, windows[4]]) == windows[1].frame
+
+
+def test_no_frame_is_shown_of_a_finished_part() -> None:
+    windows = beat(lambda t: t in {1, 3})
     part = replace(windows[3], frame=replace(windows[3].frame, camera=SURFACE_CAMERA))
     assert frame_of_beat([*windows[:3], part, windows[4]]) == windows[1].frame

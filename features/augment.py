@@ -196,8 +196,10 @@ def for_surfaces(pictures: Tensor, rng: np.random.Generator, *, turned: bool = F
 def as_cameras_differ(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     """The same moment by other cameras and lamps: light, colours, focus, noise. What lies where stays."""
     lit = tint(relight(pictures, rng), rng)
-    soft = torch.where(_chance(rng, lit, SOFT_SHARE), blur(lit, rng), lit)
-    return noise_some(soft, rng, share=NOISY_SHARE)
+    those = _chance(rng, lit, SOFT_SHARE).flatten().nonzero().flatten()
+    if len(those):
+        lit[those] = blur(lit[those], rng)
+    return noise_some(lit, rng, share=NOISY_SHARE)
 
 
 def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[np.float64]) -> Tensor:

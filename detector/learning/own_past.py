@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -72,8 +73,11 @@ def choose_beyond(
     """The limit with the fewest mistakes on these held-out prints; None where none is better than not to ask,
     or for too few of them. Of equally good ones it takes the middle of the widest stretch.
 
-    ``told``: what else is told of them, in their order.
+    ``told``: what else is told of them, in their order. Prints of a kind without a share, as people may
+    label them, say nothing here.
     """
+    known = [fate.kind is None or fate.kind in shares for fate in told]
+    prints, told = list(compress(prints, known)), list(compress(told, known))
     highest = [reached(one) for one in prints]
     seen = sum(one.before > -np.inf for one, fate in zip(highest, told, strict=True) if not fate.fails)
     if seen < LEAST_SOUND or not any(fate.fails for fate in told):

@@ -115,6 +115,13 @@ def test_of_few_prints_nobody_knows(tmp_path: Path) -> None:
     assert chosen(sound) is None, "nothing fails"
 
 
+def test_a_kind_that_no_farm_has_a_share_of_says_nothing(tmp_path: Path) -> None:
+    """As where people have labelled what no network tells: hours of training are not to end in an error."""
+    known = [*some(tmp_path, LEAST_SOUND, 1.0), *some(tmp_path, 5, 4.0, Kind.SPAGHETTI)]
+    prints = [*known, *some(tmp_path, 5, 3.0, Kind.BLOB)]
+    assert choose_beyond(silent(prints), prints, {"spaghetti": 1.0}) == chosen(known)
+
+
 def test_beats_without_a_picture_have_no_peak(tmp_path: Path) -> None:
     clear = np.array([True, False, True])
     assert np.isnan(peaks_of(nothing(3), clear)).tolist() == [False, True, False]

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import starmap
 from pathlib import Path
 
 import pytest
@@ -112,7 +111,16 @@ class Bench:
 
     def hears(self, said: str) -> None:
         """Wait until OctoPrint's terminal, which is behind by a moment, shows this of the printer."""
-        wait_until(lambda: f"Recv: {said}" in self.log(), what=said)
+        wait_until(lambda: f"Recv: {said}" in self.log(), what=lambda: f"{said}; {self.heard()}")
+
+    def heard(self) -> str:
+        """What there is to say of a terminal that lacks something."""
+        terminal = self._terminal
+        return f"{terminal.source.counts}, {terminal.error!r}, at last:\n{self.log()[-2000:]}"
+
+    def unanswered(self) -> list[str]:
+        """Commands whose answer the terminal has not shown yet."""
+        return [command for command, begin in ANSWERS.items() if not self.answered(command, begin)]
 
     def log(self) -> str:
         lines = [item for item in list(self._terminal.items) if isinstance(item, SerialLine)]
@@ -155,7 +163,7 @@ def test_octoprint_connects_and_prints_a_file_to_its_end(bench: Bench) -> None:
     assert simulated.printer.planner.projected.e_mm == pytest.approx(10.0)
     assert simulated.printer.hotend.reading_c > 25.3
     bench.hears("echo:busy: processing")
-    wait_until(lambda: all(starmap(bench.answered, ANSWERS.items())), what="all answers")
+    wait_until(lambda: not bench.unanswered(), what=lambda: f"{bench.unanswered()}; {bench.heard()}")
     assert "Resend" not in bench.log()
     bench.leave()
 

@@ -22,7 +22,7 @@ from detector.evaluation.weighing import Weighing
 from detector.learning.evaluate import filed
 from detector.learning.limits import with_limits
 from detector.learning.methods import WHOLE, Outcomes, PrintSet, natural_shares, of_model
-from detector.learning.own_past import LEVELS, mistakes_at, reached
+from detector.learning.own_past import LEVELS, mistakes_beside, reached
 from detector.learning.seen import FrameJudge
 from detector.learning.shards import shards_in
 from detector.model.kinds import KINDS
@@ -44,8 +44,8 @@ def main() -> None:
     before = load_watch_model(DEFAULT)
     judge = FrameJudge(before.frame, asked.jobs)
     held_out = filed(judge, shards_in(asked.prints), asked.seen, lambda path: None)
-    after = with_limits(before, held_out)
     prints = PrintSet(before, held_out)
+    after = with_limits(prints)
     print(row("rules alone", prints.ruled()))
     for name, model in (("as they are", before), ("chosen now", after)):
         print(row(f"{name}: {in_words(model)}", of(prints, model)))
@@ -59,10 +59,8 @@ def main() -> None:
 
 def of(prints: PrintSet, model: WatchModel, *, pictures: bool = True) -> Outcomes:
     """What is told of the prints with a model's limits."""
-    calibration, limits = of_model(
-        model if pictures else model._replace(about=replace(model.about, beyond=None))
-    )
-    return prints.told(WHOLE, calibration, limits)
+    calibration, limits = of_model(model)
+    return prints.told(WHOLE, calibration, limits if pictures else replace(limits, beyond=None))
 
 
 def by_limit(prints: PrintSet, beside: Outcomes) -> list[str]:
@@ -70,10 +68,11 @@ def by_limit(prints: PrintSet, beside: Outcomes) -> list[str]:
     highest = [reached(one) for one in prints.outlines]
     before, after = np.array(highest).T
     fails = np.array([one.fails for one in beside])
+    counted = mistakes_beside(beside, highest, natural_shares(), LEVELS)
     return [
         f"from {level:.1f} on: {mistakes:.2f} mistakes; reached falsely by {np.sum(before >= level)} of "
         f"{len(before)}, rightly by {np.sum(fails & (after >= level))} of {np.sum(fails)}"
-        for level, mistakes in zip(LEVELS, mistakes_at(beside, highest, natural_shares()), strict=True)
+        for level, mistakes in zip(LEVELS, counted, strict=True)
     ]
 
 

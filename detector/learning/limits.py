@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from detector.learning.methods import WHOLE, PrintSet, chosen, natural_shares
 from detector.learning.own_past import choose_beyond
-from detector.learning.sequences import Filed
 from detector.model.watch_model import WatchModel
 
 
-def with_limits(model: WatchModel, held_out: Sequence[Filed]) -> WatchModel:
-    """The same networks, calibrated, with the limits that make the fewest mistakes on held-out prints.
-
-    Raises UsageError where sound or failing prints are missing.
-    """
-    prints = PrintSet(model, held_out)
+def with_limits(prints: PrintSet) -> WatchModel:
+    """The model that judged these held-out prints, calibrated, with the limits of fewest mistakes on them."""
     calibration, limits = chosen(prints, WHOLE)
     beside = prints.told(WHOLE, calibration, limits)
-    classes = model.temporal.classes
+    model, classes = prints.model, prints.model.temporal.classes
     about = replace(
         model.about,
         temperatures=calibration.temperatures(classes),

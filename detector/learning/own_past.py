@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.beyond import Looks, beyond, follow
-from detector.evaluation.events import HUNDRED
 from detector.evaluation.outcome import PrintOutcome
 from detector.evaluation.weighing import Weighing
 from detector.learning.calibrate import middle_of_longest
 from detector.learning.methods import Outline
 from detector.learning.shards import BEAT_NS
+from detector.learning.temporal_learner import mistakes_at
 from ingest.records import NS_PER_S
 
 LEAST_BEYOND = 2.0
@@ -55,16 +55,19 @@ def reached(one: Outline) -> Reached:
     return Reached(_highest(found[sound]), _highest(found[~sound]))
 
 
-def mistakes_at(
-    told: Sequence[PrintOutcome], highest: Sequence[Reached], shares: Mapping[str, float]
+def mistakes_beside(
+    told: Sequence[PrintOutcome], highest: Sequence[Reached], shares: Mapping[str, float], limits: Values
 ) -> Values:
-    """Mistakes per 100 prints at each of LEVELS, beside what is ``told`` of the same prints without pictures'
-    own past. ``shares`` and errors as ``Weighing``."""
-    weights = Weighing(told, shares).weights
+    """Mistakes per 100 prints at each of the limits, beside what is ``told`` of the same prints without
+    pictures' own past. ``shares`` and errors as ``Weighing``."""
     before, after = np.array(highest).T
-    false = np.array([bool(one.false_alarms) for one in told]) | (before >= LEVELS[:, None])
-    missed = np.array([one.is_missed for one in told]) & (after < LEVELS[:, None])
-    return np.asarray(HUNDRED * ((false | missed) @ weights), np.float64)
+    return mistakes_at(
+        np.array([one.fails for one in told]),
+        np.where([bool(one.false_alarms) for one in told], np.inf, before),
+        np.where([one.found is not None for one in told], np.inf, after),
+        limits,
+        Weighing(told, shares).weights,
+    )
 
 
 def choose_beyond(
@@ -82,8 +85,7 @@ def choose_beyond(
     seen = sum(one.before > -np.inf for one, fate in zip(highest, told, strict=True) if not fate.fails)
     if seen < LEAST_SOUND or not any(fate.fails for fate in told):
         return None
-    mistakes = mistakes_at(told, highest, shares)
-    unasked = HUNDRED * float(Weighing(told, shares).weights @ [one.is_mistaken for one in told])
+    mistakes, unasked = np.split(mistakes_beside(told, highest, shares, np.append(LEVELS, np.inf)), [-1])
     if mistakes.min() >= unasked - 1e-9:
         return None
     return float(LEVELS[middle_of_longest(mistakes <= mistakes.min() + 1e-9)])

@@ -224,11 +224,14 @@ def mistakes_at(
     before: npt.NDArray[np.float64],
     after: npt.NDArray[np.float64],
     levels: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Mistakes per 100 prints, a tenth failing, at each threshold: prints with a false alarm or a miss."""
+    """Mistakes per 100 prints at each threshold: prints with a false alarm or a miss. Unless ``weights`` say
+    what each print stands for, a tenth fails."""
     false = before >= levels[:, None]
     missed = failing & (after < levels[:, None])
-    return np.asarray(100 * ((false | missed) * as_on_a_farm(failing)).sum(1), np.float64)
+    each = as_on_a_farm(failing) if weights is None else weights
+    return np.asarray(100 * ((false | missed) * each).sum(1), np.float64)
 
 
 def as_on_a_farm(failing: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -30,6 +30,7 @@ from detector.learning.beat_learner import BeatLearner
 from detector.learning.calibrate import LEAST_SURE
 from detector.learning.frame_learner import FrameLearner
 from detector.learning.limits import with_limits
+from detector.learning.methods import PrintSet
 from detector.learning.paired import PairedPrints
 from detector.learning.real_lessons import RealLessons, real_lessons
 from detector.learning.seen import FrameJudge, see, version_of
@@ -118,7 +119,7 @@ def train(asked: DetectorTraining, stop: threading.Event) -> TrainedDetector | N
         temporal, figures = learn_temporal(asked, to_learn, to_choose, place, stop)
         if temporal is None or not place.leads:
             return None
-    model = with_limits(finished(asked, network, temporal, figures), to_choose)
+    model = with_limits(PrintSet(finished(asked, network, temporal, figures), to_choose))
     save_watch_model(asked.out / "watch.safetensors", model)
     return TrainedDetector(
         out=str(asked.out), prints=len(prints), held_out=len(held_out), frames=frame_figures,

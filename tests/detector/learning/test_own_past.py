@@ -18,7 +18,7 @@ from detector.learning.own_past import (
     LEVELS,
     choose_beyond,
     heights,
-    mistakes_at,
+    mistakes_beside,
     reached,
 )
 from detector.learning.seen import SeenFrames, nothing, peaks_of, write_seen
@@ -102,7 +102,7 @@ def test_what_is_told_anyway_is_no_reason_for_a_low_limit(tmp_path: Path) -> Non
     low, high = chosen(prints), chosen(prints, told)
     assert low is not None and high is not None
     assert low < height(2.0, tmp_path) < height(3.0, tmp_path) < high < height(4.0, tmp_path)
-    mistakes = mistakes_at(told, [reached(one) for one in prints], natural_shares())
+    mistakes = mistakes_beside(told, [reached(one) for one in prints], natural_shares(), LEVELS)
     assert mistakes[0] == pytest.approx(4.5) and mistakes[-1] < 10.0, "spaghetti is told whatever the limit"
     assert mistakes[np.searchsorted(LEVELS, high)] == 0.0
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.learning.frame_learner import SHOWN, shows
+from detector.learning.frame_batches import SHOWN, shows
 from detector.learning.paired import PairedBeat, PairedPrints, read_pair
 from detector.learning.shards import BEAT_S, read_shard, shards_in
 from detector.training.intervals import wilson

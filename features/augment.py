@@ -20,7 +20,7 @@ from torch.nn import functional
 from features.frame import BGR_MEAN
 
 Range: TypeAlias = tuple[float, float]
-Drawn: TypeAlias = npt.NDArray[np.float32]
+Values: TypeAlias = npt.NDArray[np.float64]
 
 WHITE = 255.0
 EVEN_CHANCE = 0.5
@@ -64,23 +64,35 @@ def crop(
     ``area`` is the part's share of the picture, ``ratio`` its width to its height, relative to the picture's;
     it is turned by up to ``turned_deg`` either way, and what lies beyond the picture is its border.
     """
-    count = len(pictures)
-    share, shape = (
-        rng.uniform(*area, count),
-        np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), count)),
-    )
-    width, height = np.minimum(np.sqrt(share * shape), 1), np.minimum(np.sqrt(share / shape), 1)
+    width, height = _part(pictures, rng, area, ratio)
     # In affine_grid's terms the picture reaches from -1 to 1, so that a part may be shifted by what it lacks.
-    x, y = (rng.uniform(-1, 1, count) * (1 - length) for length in (width, height))
-    theta = np.zeros((count, 2, 3), np.float32)
-    turn = np.radians(_even(rng, pictures, turned_deg)) if turned_deg else np.zeros(count)
-    theta[:, 0, 0], theta[:, 0, 1], theta[:, 0, 2] = width * np.cos(turn), -height * np.sin(turn), x
-    theta[:, 1, 0], theta[:, 1, 1], theta[:, 1, 2] = width * np.sin(turn), height * np.cos(turn), y
-    grid = functional.affine_grid(
-        torch.from_numpy(theta).to(pictures.device), list(pictures.shape), align_corners=False
+    x, y = (rng.uniform(-1, 1, len(pictures)) * (1 - length) for length in (width, height))
+    return _cut(pictures, (x, y), (width, height), _turn(rng, pictures, turned_deg))
+
+
+def close_up(
+    pictures: Tensor,
+    rng: np.random.Generator,
+    middles: Values,
+    *,
+    side: int,
+    shifted: float = 0.35,
+    area: Range = (0.7, 1.0),
+    ratio: Range = (0.85, 1.18),
+    turned_deg: float = 0.0,
+) -> Tensor:
+    """A window of ``side`` x ``side`` pixels of each picture, at the scales, shapes and turns of ``crop``.
+
+    It lies about a point, ``middles`` [n, 2] as x and y in 0..1 of the picture, shifted by up to a share
+    ``shifted`` of its own size either way, and within the picture.
+    """
+    across, down = _part(pictures, rng, area, ratio)
+    size = (across * side / pictures.shape[3], down * side / pictures.shape[2])
+    x, y = (
+        np.clip(2 * middle - 1 + 2 * length * _even(rng, pictures, shifted), length - 1, 1 - length)
+        for middle, length in zip(middles.T, size, strict=True)
     )
-    cut = functional.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)
-    return _as(pictures, cut)
+    return _cut(pictures, (x, y), size, _turn(rng, pictures, turned_deg), side=side)
 
 
 def relight(
@@ -202,7 +214,38 @@ def as_cameras_differ(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     return noise_some(lit, rng, share=NOISY_SHARE)
 
 
-def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[np.float64]) -> Tensor:
+def _part(pictures: Tensor, rng: np.random.Generator, area: Range, ratio: Range) -> tuple[Values, Values]:
+    """Width and height of a part of each picture, of the picture's own."""
+    share = rng.uniform(*area, len(pictures))
+    shape = np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), len(pictures)))
+    return np.minimum(np.sqrt(share * shape), 1), np.minimum(np.sqrt(share / shape), 1)
+
+
+def _turn(rng: np.random.Generator, pictures: Tensor, reach_deg: float) -> Values:
+    """Radians for each picture; nothing is drawn where none is to be turned."""
+    return np.radians(_even(rng, pictures, reach_deg)) if reach_deg else np.zeros(len(pictures))
+
+
+def _cut(
+    pictures: Tensor,
+    middle: tuple[Values, Values],
+    size: tuple[Values, Values],
+    turn: Values,
+    side: int | None = None,
+) -> Tensor:
+    """The part of each picture about ``middle`` (x and y, -1 to 1), of a ``size`` (width and height, of the
+    picture's), turned by ``turn`` radians; stretched to the picture's own shape, or ``side`` x ``side``."""
+    (x, y), (width, height) = middle, size
+    theta = np.stack(
+        [width * np.cos(turn), -height * np.sin(turn), x, width * np.sin(turn), height * np.cos(turn), y], 1
+    ).reshape(-1, 2, 3)
+    shape = list(pictures.shape) if side is None else [*pictures.shape[:2], side, side]
+    grid = functional.affine_grid(_tensor(pictures, theta), shape, align_corners=False)
+    cut = functional.grid_sample(pictures.float(), grid, padding_mode="border", align_corners=False)
+    return _as(pictures, cut)
+
+
+def _rectangles(pictures: Tensor, rng: np.random.Generator, share: Values) -> Tensor:
     """A rectangle of the picture's own shape and a share of its area, wholly within: bool [n, 1, h, w]."""
     rows, columns = (
         _span(pictures, rng, np.sqrt(share), length) for length in (pictures.shape[2], pictures.shape[3])
@@ -210,7 +253,7 @@ def _rectangles(pictures: Tensor, rng: np.random.Generator, share: npt.NDArray[n
     return rows[:, None, :, None] & columns[:, None, None, :]
 
 
-def _span(pictures: Tensor, rng: np.random.Generator, part: npt.NDArray[np.float64], length: int) -> Tensor:
+def _span(pictures: Tensor, rng: np.random.Generator, part: Values, length: int) -> Tensor:
     """Bool [n, length], True in a stretch of ``part`` of it."""
     size = np.rint(part * length)
     first = np.floor(rng.uniform(0, 1, len(part)) * (length - size + 1))
@@ -224,7 +267,7 @@ def _chance(rng: np.random.Generator, pictures: Tensor, chance: float) -> Tensor
     return torch.from_numpy(drawn).to(pictures.device).view(-1, 1, 1, 1)
 
 
-def _even(rng: np.random.Generator, pictures: Tensor, reach: float) -> npt.NDArray[np.float64]:
+def _even(rng: np.random.Generator, pictures: Tensor, reach: float) -> Values:
     return rng.uniform(-reach, reach, len(pictures))
 
 
@@ -237,11 +280,11 @@ def _blended(targets: Tensor, order: Tensor, kept: Tensor) -> Tensor:
     return share * targets + (1 - share) * targets[order.to(targets.device)]
 
 
-def _tensor(pictures: Tensor, values: npt.NDArray[np.float64]) -> Tensor:
+def _tensor(pictures: Tensor, values: Values) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(pictures.device)
 
 
-def _column(pictures: Tensor, values: npt.NDArray[np.float64]) -> Tensor:
+def _column(pictures: Tensor, values: Values) -> Tensor:
     """One value for each picture: [n] -> [n, 1, 1, 1]."""
     return _tensor(pictures, values).view(-1, 1, 1, 1)
 

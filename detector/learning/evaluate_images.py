@@ -12,7 +12,7 @@ import torch
 
 from detector.alarms import BeatSeries, alarms_of
 from detector.anomaly import State
-from detector.learning.frame_learner import to_grey
+from detector.learning.frame_batches import to_grey
 from detector.learning.image_figures import image_figures
 from detector.learning.image_parts import learn_and_held_out
 from detector.learning.methods import of_model

@@ -9,44 +9,43 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detector.learning.frame_batches import (
+    UNKNOWN,
+    Batch,
+    normalised,
+    of_lessons,
+    of_pairs,
+    shows,
+    stacked,
+    to_grey,
+)
 from detector.learning.paired import Pair, PairedBeat, PairedPrints, read_pair
-from detector.learning.real_lessons import Lesson, RealLessons
-from detector.learning.transplant import transplanted
-from detector.model.frame_network import GRID, FrameNetwork, Seen
+from detector.learning.real_lessons import RealLessons
+from detector.model.frame_network import FrameNetwork, Seen
 from detector.model.kinds import VISUAL
 from detector.training.distributed import Place, order
 from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
-from features import augment
-from features.frame import BGR_MEAN, SIDE
 from ingest.errors import UsageError
 
-UNKNOWN = -1.0
-SHOWN, UNSURE = 0.08, 0.02
-"""Share of a cell's pixels that differ from which on it shows the failure; below the second it does not."""
-AREA, TURNED_DEG = (0.55, 1.0), 8.0
-"""Share of the picture that a crop leaves, and how far it is turned at most."""
 DRAWN_FOR_EACH = 2
 """Moments that are drawn for each that is shown: the first in which the failure can be seen."""
-SPREAD_KINDS = frozenset({"layer_shift"})
-"""Failures after which the whole scene lies elsewhere: the place of the difference says nothing."""
 VALIDATED_AT_ONCE = 32
-MIRRORED = 0.5
 WORST_SHARE = 0.5
 """Weight of a sound picture's worst cell beside the mean of all its cells."""
+REAL_WEIGHT = 0.5
+"""Weight of the real pictures' loss beside the pairs'."""
+CLOSE_UPS_EACH = 3
+"""Pairs of close-ups that are learned in the time of one pair of whole pictures, nearly."""
+PAIRS_A_REAL_ONE = 4
+"""So many pairs of close-ups are shown with each real picture, which is shown whole."""
 
 
-class Batch(NamedTuple):
-    """Pictures as the network reads them, and what it should say; UNKNOWN is left out of the loss.
+class Shown(NamedTuple):
+    """One step's pictures; ``real`` is None where there are no real ones."""
 
-    ``pictures`` float32 [n, 3, SIDE, SIDE]; ``cells`` [n, GRID, GRID]; ``failing`` [n]; ``kinds``
-    [n, len(VISUAL)].
-    """
-
-    pictures: Tensor
-    cells: Tensor
-    failing: Tensor
-    kinds: Tensor
+    pairs: Batch
+    real: Batch | None
 
 
 class FrameLearner:
@@ -68,24 +67,27 @@ class FrameLearner:
         trunk_rate: float,
         grey: bool = False,
         plain: bool = False,
+        close_ups: bool = False,
         validated: int = 320,
     ) -> None:
         """``pairs`` teach, ``held_out`` validate (``validated`` moments of them); ``real``: real pictures,
         as many as pairs; ``grey``: pictures lose their colours, ``plain``: pairs are shown as they are, both
-        for comparison."""
+        for comparison. ``close_ups``: of pairs close-ups are shown, of a network without attention;
+        CLOSE_UPS_EACH times as many in an epoch of as many steps."""
         if not len(pairs) or not len(held_out):
             raise UsageError("found no print beside its twin without the failure, expected simulate --pairs")
         self.network: nn.Module = network
         self._own, self._trunk_rate, self._place, self._seed = network, trunk_rate, place, seed
         self._pairs, self._real, self._grey, self._plain = pairs, real, grey, plain
-        self._pairs_an_epoch, self._batch = pairs_an_epoch, max(batch_size // place.world, 3)
+        self._close_ups, self._pairs_an_epoch = close_ups, pairs_an_epoch * (CLOSE_UPS_EACH**close_ups)
+        self._batch = max(batch_size // place.world, 3)
         self._validation = held_out.draw(validated, np.random.default_rng(0))
 
     def rate_factor(self, name: str) -> float:
         """As ``Learner.rate_factor``."""
         return self._own.rate_factor(name, self._trunk_rate)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> Iterator[Shown]:
         """As ``Learner.batches``."""
         drawing = np.random.default_rng([self._seed, epoch])
         drawn = list(
@@ -96,14 +98,21 @@ class FrameLearner:
         rng = np.random.default_rng([self._seed, epoch, self._place.rank])
         mine = [drawn[int(at)] for at in self._place.share(order(len(drawn), self._seed, epoch))]
         each = self._batch // 3 if self._real is not None else self._batch // 2
+        each *= CLOSE_UPS_EACH**self._close_ups
         for begin in range(0, len(mine), each):
-            yield self._drawn(mine[begin : begin + each], rng)
+            yield self._shown(mine[begin : begin + each], rng)
 
-    def _drawn(self, beats: Sequence[Sequence[PairedBeat]], rng: np.random.Generator) -> Batch:
+    def _shown(self, beats: Sequence[Sequence[PairedBeat]], rng: np.random.Generator) -> Shown:
         read = [pair for each in beats if (pair := clearest(each)) is not None]
-        batch = of_pairs(read, None if self._plain else rng, self._grounds(len(read), rng))
+        grounds = self._grounds(len(read), rng)
+        pairs = of_pairs(read, None if self._plain else rng, grounds, close_ups=self._close_ups)
+        real = None
         if self._real is not None:
-            batch = joined(batch, of_lessons(self._real.draw(len(beats), rng), rng))
+            count = -(-len(beats) // PAIRS_A_REAL_ONE) if self._close_ups else len(beats)
+            real = of_lessons(self._real.draw(count, rng), rng)
+        return Shown(self._coloured(pairs), real and self._coloured(real))
+
+    def _coloured(self, batch: Batch) -> Batch:
         return batch._replace(pictures=to_grey(batch.pictures)) if self._grey else batch
 
     def _grounds(self, count: int, rng: np.random.Generator) -> Tensor | None:
@@ -111,14 +120,20 @@ class FrameLearner:
         sound = self._real.sound(count, rng) if self._real is not None and not self._plain else []
         return stacked(sound).float() if sound else None
 
-    def loss(self, batch: Batch) -> Loss:
+    def loss(self, batch: Shown) -> Loss:
         """As ``Learner.loss``."""
+        mean = self._of(batch.pairs)
+        if batch.real is not None:
+            mean = (mean + REAL_WEIGHT * self._of(batch.real)) / (1 + REAL_WEIGHT)
+        return Loss(mean, len(batch.pairs.pictures))
+
+    def _of(self, batch: Batch) -> Tensor:
         device = self._place.device
         seen: Seen = self.network(batch.pictures.to(device, memory_format=torch.channels_last))
         cells = cell_loss(seen.where.float(), batch.cells.to(device))
         failing = _known_bce(seen.failing.float(), batch.failing.to(device))
         kinds = _known_bce(seen.kinds.float(), batch.kinds.to(device))
-        return Loss(cells + failing + kinds, len(batch.pictures))
+        return cells + failing + kinds
 
     def validate(self) -> Mapping[str, float]:
         """AUCs: ``pairs`` of visible failures against their twins, ``kinds`` one against the others, the real
@@ -173,92 +188,6 @@ def clearest(beats: Sequence[PairedBeat]) -> Pair | None:
         if found is not None and shows(found):
             break
     return found
-
-
-def of_pairs(pairs: Sequence[Pair], rng: np.random.Generator | None, grounds: Tensor | None = None) -> Batch:
-    """Failing pictures, then their twins; both cropped and mirrored alike, in another light each.
-
-    Some are laid onto other scenes, real ones (``grounds``, [n, 3, SIDE, SIDE]) among them. Without ``rng``
-    they stay as they are.
-    """
-    together = torch.cat(
-        [
-            stacked([pair.failing for pair in pairs]),
-            stacked([pair.sound for pair in pairs]),
-            torch.from_numpy(np.stack([pair.differs for pair in pairs]))[:, None].to(torch.uint8) * 255,
-        ],
-        1,
-    ).float()
-    if rng is not None:
-        fixed = torch.tensor([pair.kind in SPREAD_KINDS for pair in pairs])
-        together = transplanted(together, fixed, grounds, rng)
-    moved = _moved(together, rng)
-    pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
-    if rng is not None:
-        pictures = augment.as_cameras_differ(pictures, rng)
-    differs = torch.nn.functional.adaptive_avg_pool2d(moved[:, 6:] / 255, GRID)[:, 0]
-    cells = torch.where(differs >= SHOWN, 1.0, torch.where(differs < UNSURE, 0.0, UNKNOWN))
-    shown = (cells == 1).flatten(1).any(1)
-    spread = torch.tensor([pair.kind in SPREAD_KINDS for pair in pairs])
-    cells[spread] = UNKNOWN
-    kinds = torch.nn.functional.one_hot(
-        torch.tensor([VISUAL.index(p.kind) for p in pairs]), len(VISUAL)
-    ).float()
-    kinds[~shown] = UNKNOWN
-    failing = torch.where(shown, 1.0, UNKNOWN)
-    return Batch(
-        normalised(pictures),
-        torch.cat([cells, torch.zeros_like(cells)]),
-        torch.cat([failing, torch.zeros(len(pairs))]),
-        torch.cat([kinds, torch.zeros_like(kinds)]),
-    )
-
-
-def _moved(together: Tensor, rng: np.random.Generator | None) -> Tensor:
-    if rng is None:
-        return together
-    return augment.crop(augment.flip(together, rng, down=False), rng, area=AREA, turned_deg=TURNED_DEG)
-
-
-def of_lessons(lessons: Sequence[Lesson], rng: np.random.Generator) -> Batch:
-    """Real pictures, mirrored and in other light; they come cropped."""
-    pictures = stacked([lesson.picture for lesson in lessons]).float()
-    cells = torch.from_numpy(np.stack([lesson.cells for lesson in lessons]))
-    mirrored = torch.from_numpy(rng.uniform(0, 1, len(lessons)) < MIRRORED)
-    pictures[mirrored], cells[mirrored] = pictures[mirrored].flip(3), cells[mirrored].flip(2)
-    return Batch(
-        normalised(augment.as_cameras_differ(pictures, rng)),
-        cells,
-        torch.tensor([float(lesson.failing) for lesson in lessons]),
-        torch.from_numpy(np.stack([lesson.kinds for lesson in lessons])),
-    )
-
-
-def joined(one: Batch, other: Batch) -> Batch:
-    """Both batches as one."""
-    return Batch(*(torch.cat(parts) for parts in zip(one, other, strict=True)))
-
-
-def stacked(pictures: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]) -> Tensor:
-    """Pictures [SIDE, SIDE, 3] as uint8 [n, 3, SIDE, SIDE]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-
-
-def normalised(pictures: Tensor) -> Tensor:
-    """As the network reads them: minus BGR_MEAN."""
-    return pictures - torch.tensor(BGR_MEAN).view(3, 1, 1)
-
-
-def to_grey(pictures: Tensor) -> Tensor:
-    """The mean of the channels in each."""
-    return pictures.mean(1, keepdim=True).expand_as(pictures)
-
-
-def shows(pair: Pair) -> bool:
-    """Whether the failure can be seen in some cell."""
-    side = SIDE // GRID
-    tiles = pair.differs[: side * GRID, : side * GRID].reshape(GRID, side, GRID, side)
-    return bool(tiles.mean((1, 3)).max() >= SHOWN)
 
 
 def cell_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -64,11 +64,11 @@ class PairedPrints:
         return sum(len(prints) for prints in self.prints.values())
 
     def draw(self, count: int, rng: np.random.Generator) -> list[PairedBeat]:
-        """Moments: of each kind as many, of each print as many, any moment as likely as another."""
-        kinds = [kind for kind, prints in self.prints.items() if prints]
+        """Moments: of each print as many, any moment as likely as another. So the prints decide how much is
+        learned of each kind."""
+        prints = [beats for those in self.prints.values() for beats in those]
         drawn = []
-        for number in range(count):
-            prints = self.prints[kinds[number % len(kinds)]]
+        for _ in range(count):
             beats = prints[int(rng.integers(len(prints)))]
             drawn.append(beats[int(rng.integers(len(beats)))])
         return drawn

@@ -7,7 +7,8 @@
 Before it, ``nozzlewatch simulate --pairs`` makes the prints. On several processes: ``torchrun
 --nproc-per-node 2 -m nozzlewatch train …``.
 
-1. The frame network learns where a failure shows: simulated pairs, real pictures with a stated licence.
+1. The frame network learns where a failure shows: simulated pairs, real pictures with a stated licence. It
+   begins with close-ups, without its attention, and goes on with whole pictures.
 2. It judges every frame once; what it says is kept beside the prints.
 3. Staged prints are put together: real pictures, simulated telemetry.
 4. The temporal network learns what fails and since when from all of these.
@@ -38,7 +39,14 @@ from detector.learning.sequences import Filed
 from detector.learning.shards import facts_of, shards_in
 from detector.learning.stage_prints import stage_prints
 from detector.learning.temporal_learner import TemporalLearner, standardise
-from detector.model.frame_network import Backbone, FrameNetwork, build_frame_network
+from detector.model.frame_network import (
+    Backbone,
+    FrameNetwork,
+    build_frame_network,
+    take_over,
+    trunk_within,
+    without_attention,
+)
 from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalNetwork, TemporalShape, build_temporal
 from detector.model.watch_model import WatchAbout, WatchModel, save_watch_model
@@ -54,7 +62,7 @@ from ingest.errors import UsageError
 Network = TypeVar("Network", bound=nn.Module)
 
 EXPERIMENT = "detector"
-TRUNK_RATE = 0.2
+TRUNK_RATE = 0.5
 """A trunk that begins with trained weights learns at this share of the rate of what begins at random."""
 
 
@@ -77,7 +85,8 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
     trunk: Path | None = None
     backbone: Backbone = "attention"
-    frames: Recipe = Recipe(epochs=8, rate=1e-3, warmup_steps=100)
+    close_ups: Recipe | None = Recipe(epochs=10, rate=1e-3, warmup_steps=100)
+    frames: Recipe = Recipe(epochs=6, rate=3e-4, warmup_steps=100)
     pairs_an_epoch: int = 3600
     pictures_a_batch: int = 48
     validated: int = 320
@@ -136,20 +145,36 @@ def learn_frames(
     stop: threading.Event,
 ) -> tuple[FrameNetwork | None, dict[str, float]]:
     """The frame network with the weights of its best epoch; None where it was stopped."""
-    trunk = trunk_of(asked.trunk)
-    network = build_frame_network(asked.backbone, trunk, asked.frames.seed)
-    file = asked.out / "frames.safetensors"
-    if (figures := _restored(network, file)) is not None:
+    network = build_frame_network(asked.backbone, trunk_of(asked.trunk), asked.frames.seed)
+    if (figures := _restored(network, asked.out / "frames.safetensors")) is not None:
         return network, figures
-    _channels_last(network, place)
-    learner = FrameLearner(
-        network, PairedPrints(prints), PairedPrints(held_out), real, place,
-        pairs_an_epoch=asked.pairs_an_epoch, batch_size=asked.pictures_a_batch, seed=asked.frames.seed,
-        trunk_rate=TRUNK_RATE if trunk is not None else 1.0, validated=asked.validated,
-    )  # fmt: skip
-    with tracking(asked.tracked_in, EXPERIMENT, "frames", place) as tracker:
-        fitted = fit(learner, _options(asked, asked.frames, "frames"), place, tracker, stop=stop)
-    return _kept(network.to("cpu"), file, fitted, place)
+
+    def taught(
+        own: FrameNetwork, recipe: Recipe, name: str, *, close_ups: bool
+    ) -> tuple[FrameNetwork | None, dict[str, float]]:
+        file = asked.out / f"{name}.safetensors"
+        if (figures := _restored(own, file)) is not None:
+            return own, figures
+        if asked.trunk is not None:
+            # Edges and colours are the same in all pictures, and a fifth of a step goes into learning them.
+            trunk_within(own).get_submodule("features.0").requires_grad_(False)
+        _channels_last(own, place)
+        learner = FrameLearner(
+            own, PairedPrints(prints), PairedPrints(held_out), real, place,
+            pairs_an_epoch=asked.pairs_an_epoch, batch_size=asked.pictures_a_batch, seed=recipe.seed,
+            trunk_rate=TRUNK_RATE if asked.trunk is not None else 1.0, validated=asked.validated,
+            close_ups=close_ups,
+        )  # fmt: skip
+        with tracking(asked.tracked_in, EXPERIMENT, name, place) as tracker:
+            fitted = fit(learner, _options(asked, recipe, name), place, tracker, stop=stop)
+        return _kept(own.to("cpu"), file, fitted, place)
+
+    if asked.close_ups is not None and asked.backbone != "shufflenet":
+        plain, _ = taught(without_attention(network), asked.close_ups, "close-ups", close_ups=True)
+        if plain is None:
+            return None, {}
+        take_over(network, plain)
+    return taught(network, asked.frames, "frames", close_ups=False)
 
 
 def prints_seen(

@@ -41,8 +41,9 @@ class Seen(NamedTuple):
 
     ``embedding`` [n, EMBEDDING_DIM]: the map's mean, its mean weighed by where something fails, ``kinds``,
     ``failing``;
-    ``where`` [n, GRID, GRID]: a failure's logit in each cell; ``failing`` [n]: the picture's, the smooth
-    maximum of its cells; ``kinds`` [n, len(VISUAL)]: a logit for each kind that can be seen.
+    ``where`` [n, GRID, GRID]: a failure's logit in each cell (without attention, a picture of another size
+    has as many cells as its map); ``failing`` [n]: the picture's, the smooth maximum of its cells;
+    ``kinds`` [n, len(VISUAL)]: a logit for each kind that can be seen.
     """
 
     embedding: Tensor
@@ -77,7 +78,10 @@ class FrameNetwork(nn.Module):
         pooled = torch.cat([projected.mean(2), focus], 1)
         kinds = self.kinds(pooled)
         failing = smooth_maximum(cells)
-        return Seen(torch.cat([pooled, kinds, failing[:, None]], 1), _on_grid(where)[:, 0], failing, kinds)
+        embedding = torch.cat([pooled, kinds, failing[:, None]], 1)
+        return Seen(
+            embedding, (_on_grid(where) if self.kind == "shufflenet" else where)[:, 0], failing, kinds
+        )
 
     def rate_factor(self, name: str, trunk_rate: float) -> float:
         """The learning rate of a parameter as a share of the heads': trained trunks learn slowly."""
@@ -108,7 +112,7 @@ def build_frame_network(
         if trunk is not None:
             raise UsageError("found SqueezeNet's weights for shufflenet, expected none: it begins at random")
         return network
-    own = network.backbone.trunk if isinstance(network.backbone, MultiScaleBackbone) else network.backbone
+    own = trunk_within(network)
     if trunk is None:
         initialise(own, seed)
         return network
@@ -121,6 +125,30 @@ def build_frame_network(
     return network
 
 
+def trunk_within(network: FrameNetwork) -> nn.Module:
+    """The network's layers before the attention."""
+    return network.backbone.trunk if isinstance(network.backbone, MultiScaleBackbone) else network.backbone
+
+
+def without_attention(network: FrameNetwork) -> FrameNetwork:
+    """A network of its own with the same trunk and heads. Before training, attention adds nothing: both say
+    the same of a picture."""
+    plain = FrameNetwork("squeezenet")
+    _copy(network, plain)
+    return plain
+
+
+def take_over(network: FrameNetwork, plain: FrameNetwork) -> None:
+    """Give a network the trunk and the heads of one that was made by ``without_attention``."""
+    _copy(plain, network)
+
+
+def _copy(giving: FrameNetwork, taking: FrameNetwork) -> None:
+    trunk_within(taking).load_state_dict(trunk_within(giving).state_dict())
+    for name in ("project", "where", "kinds"):
+        taking.get_submodule(name).load_state_dict(giving.get_submodule(name).state_dict())
+
+
 def _backbone(kind: Backbone) -> nn.Module:
     if kind == "shufflenet":
         return ShuffleNetTrunk()
@@ -131,6 +159,4 @@ _SCALES: Sequence[multiscale.Scale] = (POOL3, POOL5)
 
 
 def _on_grid(maps: Tensor) -> Tensor:
-    if maps.shape[2:] == (GRID, GRID):
-        return maps
     return nn.functional.interpolate(maps, size=(GRID, GRID), mode="bilinear", align_corners=False)

@@ -39,10 +39,20 @@ def train(
     data_dir: of.DataDir = None,
     trunk: of.Trunk = None,
     backbone: Annotated[Backbone, typer.Option(help="of the frame network")] = "attention",
-    frame_epochs: Annotated[int, typer.Option("--frame-epochs", min=1, help="of the frame network")] = 8,
-    frame_rate: Annotated[float, typer.Option("--frame-rate", help="its learning rate")] = 1e-3,
+    close_epochs: Annotated[
+        int, typer.Option("--close-epochs", min=0, help="of the frame network on close-ups, to begin with")
+    ] = 10,
+    frame_epochs: Annotated[
+        int, typer.Option("--frame-epochs", min=1, help="of the frame network on whole pictures")
+    ] = 6,
+    close_rate: Annotated[float, typer.Option("--close-rate", help="its learning rate on close-ups")] = 1e-3,
+    frame_rate: Annotated[float, typer.Option("--frame-rate", help="and on whole pictures")] = 3e-4,
     pairs: Annotated[
-        int, typer.Option(min=1, help="moments with a failure that it is shown an epoch, with their twins")
+        int,
+        typer.Option(
+            min=1,
+            help="moments with a failure, and twins, that it is shown an epoch; thrice as many close-ups",
+        ),
     ] = 3600,
     pictures_at_once: Annotated[int, typer.Option("--pictures-at-once", min=3, help="of all processes")] = 48,
     beat_epochs: Annotated[
@@ -90,6 +100,7 @@ def train(
         asked = DetectorTraining(
             prints=tuple(prints), held_out=tuple(held_out), out=output, data=of.data_of(data_dir),
             trunk=None if backbone == "shufflenet" and trunk is None else trunk_of(trunk), backbone=backbone,
+            close_ups=recipe(close_epochs, close_rate) if close_epochs else None,
             frames=recipe(frame_epochs, frame_rate), pairs_an_epoch=pairs,
             pictures_a_batch=pictures_at_once, pictures=tuple(pictures or ()),
             beat_epochs=beat_epochs, temporal=recipe(epochs, rate),

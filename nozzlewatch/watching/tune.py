@@ -56,6 +56,7 @@ def tune(
             asked,
             temporal=replace(asked.temporal, epochs=epochs, seed=seed),
             frames=replace(asked.frames, seed=seed),
+            close_ups=asked.close_ups and replace(asked.close_ups, seed=seed),
         )
         found = tuned(asked, trials, stop)
         if found is None:

@@ -46,7 +46,8 @@ def asked(prints: Path, out: Path) -> DetectorTraining:
     return DetectorTraining(
         beat_epochs=2,
         prints=(prints / "learn",), held_out=(prints / "held",), out=out, backbone="squeezenet",
-        frames=recipe, pairs_an_epoch=2, pictures_a_batch=4, validated=2, temporal=recipe, shape=SHAPE,
+        close_ups=recipe, frames=recipe, pairs_an_epoch=2, pictures_a_batch=4, validated=2,
+        temporal=recipe, shape=SHAPE,
         prints_a_batch=2, quiet=True,
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ def test_one_that_was_stopped_goes_on_with_resume(prints: Path, tmp_path: Path) 
     stop = threading.Event()
     stop.set()
     assert train(asked(prints, tmp_path), stop) is None
-    assert (tmp_path / "frames.training").exists()
+    assert (tmp_path / "close-ups.training").exists()
     with pytest.raises(UsageError, match="found a checkpoint, expected none: resume it"):
         train(asked(prints, tmp_path), threading.Event())
     goes_on, shards = replace(asked(prints, tmp_path), resume=True), shards_in([prints / "learn"])

@@ -20,7 +20,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import torch
@@ -30,6 +29,7 @@ from torch import nn
 from detector.learning.beat_learner import BeatLearner
 from detector.learning.calibrate import LEAST_SURE
 from detector.learning.frame_learner import FrameLearner
+from detector.learning.keeping import kept, restored
 from detector.learning.limits import with_limits
 from detector.learning.methods import PrintSet
 from detector.learning.paired import PairedPrints
@@ -50,16 +50,12 @@ from detector.model.frame_network import (
 from detector.model.past import SIGHT_DIM
 from detector.model.temporal import TemporalNetwork, TemporalShape, build_temporal
 from detector.model.watch_model import WatchAbout, WatchModel, save_watch_model
-from detector.model.weights import load_weights, save_weights
 from detector.surface.train import trunk_of
 from detector.training.distributed import Place, running
-from detector.training.loop import Fitted, fit
+from detector.training.loop import fit
 from detector.training.recipe import Options, Recipe
 from detector.training.tracking import tracking
 from features.channels import SENSOR_DIM
-from ingest.errors import UsageError
-
-Network = TypeVar("Network", bound=nn.Module)
 
 EXPERIMENT = "detector"
 TRUNK_RATE = 0.5
@@ -146,14 +142,14 @@ def learn_frames(
 ) -> tuple[FrameNetwork | None, dict[str, float]]:
     """The frame network with the weights of its best epoch; None where it was stopped."""
     network = build_frame_network(asked.backbone, trunk_of(asked.trunk), asked.frames.seed)
-    if (figures := _restored(network, asked.out / "frames.safetensors")) is not None:
+    if (figures := restored(network, asked.out / "frames.safetensors")) is not None:
         return network, figures
 
     def taught(
         own: FrameNetwork, recipe: Recipe, name: str, *, close_ups: bool
     ) -> tuple[FrameNetwork | None, dict[str, float]]:
         file = asked.out / f"{name}.safetensors"
-        if (figures := _restored(own, file)) is not None:
+        if (figures := restored(own, file)) is not None:
             return own, figures
         if asked.trunk is not None:
             # Edges and colours are the same in all pictures, and a fifth of a step goes into learning them.
@@ -167,7 +163,7 @@ def learn_frames(
         )  # fmt: skip
         with tracking(asked.tracked_in, EXPERIMENT, name, place) as tracker:
             fitted = fit(learner, _options(asked, recipe, name), place, tracker, stop=stop)
-        return _kept(own.to("cpu"), file, fitted, place)
+        return kept(own.to("cpu"), file, fitted, place)
 
     if asked.close_ups is not None and asked.backbone != "shufflenet":
         plain, _ = taught(without_attention(network), asked.close_ups, "close-ups", close_ups=True)
@@ -202,7 +198,7 @@ def learn_temporal(
     """The temporal network with the weights of its best epoch; None where it was stopped."""
     network = build_temporal(asked.shape, asked.temporal.seed)
     file = asked.out / "temporal.safetensors"
-    if (figures := _restored(network, file)) is not None:
+    if (figures := restored(network, file)) is not None:
         return network, figures
     standardise(network, prints)
     network.to(place.device)
@@ -216,10 +212,10 @@ def learn_temporal(
     )
     with tracking(asked.tracked_in, EXPERIMENT, "temporal", place) as tracker:
         fitted = fit(learner, _options(asked, asked.temporal, "temporal"), place, tracker, stop=stop)
-    kept = _kept(network.to("cpu"), file, fitted, place)
-    if kept[0] is not None and place.leads:
+    finished_one = kept(network.to("cpu"), file, fitted, place)
+    if finished_one[0] is not None and place.leads:
         (asked.out / "beats.training").unlink(missing_ok=True)
-    return kept
+    return finished_one
 
 
 def finished(
@@ -269,45 +265,6 @@ def _options(asked: DetectorTraining, recipe: Recipe, name: str) -> Options:
         recipe=recipe, checkpoint=asked.out / f"{name}.training", resume=asked.resume,
         log_file=asked.out / f"{name}.jsonl", quiet=asked.quiet,
     )  # fmt: skip
-
-
-def _restored(network: nn.Module, file: Path) -> dict[str, float] | None:
-    """The figures of a network that was trained before; its weights are given to ``network``."""
-    if not file.exists():
-        return None
-    weights = load_weights(file)
-    try:
-        network.load_state_dict(weights.tensors)
-    except RuntimeError as error:
-        raise UsageError(
-            f"{file}: found weights of another network ({error}), expected those of this training: remove "
-            "it, or choose another folder"
-        ) from error
-    network.eval()
-    return msgspec.json.decode(weights.metadata.get("figures", "{}"), type=dict[str, float])
-
-
-def _kept(
-    network: Network, file: Path, fitted: Fitted, place: Place
-) -> tuple[Network | None, dict[str, float]]:
-    """Keep a network that is trained to the end; one that was stopped lies in its checkpoint."""
-    if fitted.ended == "asked to stop" or fitted.best is None:
-        return None, {}
-    _rounded(network)
-    if place.leads:
-        told = msgspec.json.encode(fitted.best.metrics).decode()
-        save_weights(file, network, {"figures": told})
-        file.with_suffix(".training").unlink(missing_ok=True)
-    place.wait()
-    network.eval()
-    return network, dict(fitted.best.metrics)
-
-
-@torch.no_grad()
-def _rounded(network: nn.Module) -> None:
-    """To half precision, as the detector's file holds weights: what builds on a network sees what ships."""
-    for parameter in network.parameters():
-        parameter.copy_(parameter.half())
 
 
 def _channels_last(network: nn.Module, place: Place) -> None:

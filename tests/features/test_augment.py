@@ -111,6 +111,21 @@ def test_a_crop_is_turned_about_its_middle_and_only_where_it_is_asked_for() -> N
     torch.testing.assert_close(augment.crop(rows, np.random.default_rng(0), **whole), rows)
 
 
+def test_a_close_up_shows_what_lies_about_its_point_at_the_scale_of_the_whole() -> None:
+    given = torch.arange(64.0).view(1, 1, 1, 64).expand(6, 3, 64, 64)  # each column its own number
+    middles = np.array([[0.5, 0.5]] * 4 + [[0.0, 1.0], [1.0, 0.0]])
+    as_it_is = {"area": (1.0, 1.0), "ratio": (1.0, 1.0), "shifted": 0.0}
+    found = augment.close_up(given, rng(), middles, side=16, **as_it_is)
+    assert found.shape == (6, 3, 16, 16)
+    torch.testing.assert_close(found[0, 0, 0], torch.arange(24.0, 40.0))
+    torch.testing.assert_close(found[4, 0, 0], torch.arange(16.0))  # within the picture, whatever was asked
+    torch.testing.assert_close(found[5, 0, 0], torch.arange(48.0, 64.0))
+    moved = augment.close_up(given, rng(), middles, side=16, shifted=0.5, area=(0.25, 0.25), ratio=(1, 1))
+    assert torch.allclose(moved[:4, 0, 0].diff(dim=1), torch.tensor(0.5), atol=1e-3)  # at twice the scale
+    assert (moved[:4, 0, 0].mean(1) - 31.5).abs().max() <= 4.01
+    assert len({float(each) for each in moved[:4, 0, 0, 0]}) == 4
+
+
 def test_other_light_keeps_the_order_of_brightness_and_zero_changes_nothing() -> None:
     given = pictures()
     assert torch.allclose(augment.relight(given, rng(), brightness=0, contrast=0, gamma=0), given, atol=1e-2)

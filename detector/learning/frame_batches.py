@@ -25,6 +25,9 @@ from features.frame import BGR_MEAN, SIDE
 UNKNOWN = -1.0
 SHOWN, UNSURE = 0.08, 0.02
 """Share of a cell's pixels that differ from which on it shows the failure; below the second it does not."""
+PLAIN = 0.005
+"""Share of the picture that differs from which on a pair's failure is to be seen, and learned. Less hardly
+anybody can tell from a picture alone; a network would learn by heart the scenes in which it happened."""
 AREA, TURNED_DEG = (0.55, 1.0), 8.0
 """Share of the picture that a crop leaves, and how far it is turned at most."""
 CLOSE_SIDE, CLOSE_GRID = 128, 7
@@ -34,7 +37,7 @@ ABOUT_FAILURE = 0.85
 SPREAD_KINDS = frozenset({"layer_shift"})
 """Failures after which the whole scene lies elsewhere: the place of the difference says nothing."""
 MIRRORED = 0.5
-HALF_WHITE = 127.5
+WHITE = 255.0
 
 
 class Batch(NamedTuple):
@@ -78,10 +81,11 @@ def of_pairs(
         moved = together
         pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
     grid = CLOSE_GRID if close_ups else GRID
-    differs = torch.nn.functional.adaptive_avg_pool2d(moved[:, 6:] / 255, grid)[:, 0]
+    differs = torch.nn.functional.adaptive_avg_pool2d(moved[:, 6:] / WHITE, grid)[:, 0]
     cells = torch.where(differs >= SHOWN, 1.0, torch.where(differs < UNSURE, 0.0, UNKNOWN))
-    shown = (cells == 1).flatten(1).any(1)
-    cells[spread] = UNKNOWN
+    large = moved[:, 6].mean((1, 2)) / WHITE * (moved.shape[2] / SIDE) ** 2 >= PLAIN
+    shown = (cells == 1).flatten(1).any(1) & large
+    cells[spread | ~large] = UNKNOWN
     kinds = torch.nn.functional.one_hot(
         torch.tensor([VISUAL.index(p.kind) for p in pairs]), len(VISUAL)
     ).float()
@@ -100,7 +104,7 @@ def _moved(together: Tensor, rng: np.random.Generator, *, close_ups: bool) -> Te
     mirrored = augment.flip(together, rng, down=False)
     if not close_ups:
         return augment.crop(mirrored, rng, area=AREA, turned_deg=TURNED_DEG)
-    middles = np.stack([_middle(differs, rng) for differs in (mirrored[:, 6] > HALF_WHITE).numpy()])
+    middles = np.stack([_middle(differs, rng) for differs in (mirrored[:, 6] > WHITE / 2).numpy()])
     return augment.close_up(mirrored, rng, middles, side=CLOSE_SIDE, area=AREA, turned_deg=TURNED_DEG)
 
 
@@ -150,3 +154,8 @@ def shows(pair: Pair) -> bool:
     side = SIDE // GRID
     tiles = pair.differs[: side * GRID, : side * GRID].reshape(GRID, side, GRID, side)
     return bool(tiles.mean((1, 3)).max() >= SHOWN)
+
+
+def plain(pair: Pair) -> bool:
+    """Whether the failure can be seen, and is large enough to be learned."""
+    return shows(pair) and bool(pair.differs.mean() >= PLAIN)

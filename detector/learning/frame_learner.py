@@ -15,7 +15,7 @@ from detector.learning.frame_batches import (
     normalised,
     of_lessons,
     of_pairs,
-    shows,
+    plain,
     stacked,
     to_grey,
 )
@@ -28,8 +28,8 @@ from detector.training.learner import Loss
 from detector.training.metrics import roc_auc
 from ingest.errors import UsageError
 
-DRAWN_FOR_EACH = 2
-"""Moments that are drawn for each that is shown: the first in which the failure can be seen."""
+DRAWN_FOR_EACH = 3
+"""Moments that are drawn for each that is shown: the first in which the failure is plain."""
 VALIDATED_AT_ONCE = 32
 WORST_SHARE = 0.5
 """Weight of a sound picture's worst cell beside the mean of all its cells."""
@@ -136,7 +136,7 @@ class FrameLearner:
         return cells + failing + kinds
 
     def validate(self) -> Mapping[str, float]:
-        """AUCs: ``pairs`` of visible failures against their twins, ``kinds`` one against the others, the real
+        """AUCs: ``pairs`` of plain failures against their twins, ``kinds`` one against the others, the real
         held-out pictures; ``goal`` is the mean of the simulated and the real ones."""
         figures = dict(self._on_pairs())
         real: Mapping[str, float] = {}
@@ -164,7 +164,7 @@ class FrameLearner:
         failing, sound, kinds, truth = [], [], [], []
         for begin in range(0, len(self._validation), VALIDATED_AT_ONCE):
             read = (read_pair(beat) for beat in self._validation[begin : begin + VALIDATED_AT_ONCE])
-            pairs = [pair for pair in read if pair is not None and shows(pair)]
+            pairs = [pair for pair in read if pair is not None and plain(pair)]
             if pairs:
                 seen = self._seen(
                     torch.cat([stacked([p.failing for p in pairs]), stacked([p.sound for p in pairs])])
@@ -185,7 +185,7 @@ def clearest(beats: Sequence[PairedBeat]) -> Pair | None:
     found = None
     for beat in beats:
         found = read_pair(beat) or found
-        if found is not None and shows(found):
+        if found is not None and plain(found):
             break
     return found
 

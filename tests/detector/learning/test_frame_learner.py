@@ -13,6 +13,7 @@ from detector.learning.frame_batches import (
     UNKNOWN,
     of_lessons,
     of_pairs,
+    plain,
     shows,
     to_grey,
 )
@@ -59,6 +60,19 @@ def test_a_failure_that_does_not_show_yet_is_neither_failing_nor_named() -> None
     assert batch.failing.tolist() == [UNKNOWN, 0]
     assert (batch.kinds[0] == UNKNOWN).all()
     assert not shows(pair(shown=False))
+
+
+def test_a_failure_that_is_too_small_to_tell_is_not_learned_and_its_twin_is() -> None:
+    differs = np.zeros((SIDE, SIDE), np.bool_)
+    differs[40:52, 40:52] = True  # a third of a per cent
+    small = pair()._replace(differs=differs)
+    assert shows(small)
+    assert not plain(small)
+    batch = of_pairs([small], None)
+    assert batch.failing.tolist() == [UNKNOWN, 0]
+    assert (batch.cells[0] == UNKNOWN).all()
+    assert (batch.kinds[0] == UNKNOWN).all()
+    assert (batch.cells[1] == 0).all()
 
 
 def test_of_a_shifted_scene_the_place_is_not_learned() -> None:

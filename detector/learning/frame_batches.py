@@ -74,12 +74,12 @@ def of_pairs(
         1,
     ).float()
     spread = torch.tensor([pair.kind in SPREAD_KINDS for pair in pairs])
+    moved = together
     if rng is not None:
         moved = _moved(transplanted(together, spread, grounds, rng), rng, close_ups=close_ups)
-        pictures = augment.as_cameras_differ(torch.cat([moved[:, :3], moved[:, 3:6]]), rng)
-    else:
-        moved = together
-        pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
+    pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
+    if rng is not None:
+        pictures = augment.as_cameras_differ(pictures, rng)
     grid = CLOSE_GRID if close_ups else GRID
     differs = torch.nn.functional.adaptive_avg_pool2d(moved[:, 6:] / WHITE, grid)[:, 0]
     cells = torch.where(differs >= SHOWN, 1.0, torch.where(differs < UNSURE, 0.0, UNKNOWN))
@@ -156,6 +156,6 @@ def shows(pair: Pair) -> bool:
     return bool(tiles.mean((1, 3)).max() >= SHOWN)
 
 
-def plain(pair: Pair) -> bool:
+def is_plain(pair: Pair) -> bool:
     """Whether the failure can be seen, and is large enough to be learned."""
     return shows(pair) and bool(pair.differs.mean() >= PLAIN)

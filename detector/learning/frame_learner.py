@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from detector.learning.frame_batches import (
     UNKNOWN,
     Batch,
+    is_plain,
     normalised,
     of_lessons,
     of_pairs,
-    plain,
     stacked,
     to_grey,
 )
@@ -79,7 +79,8 @@ class FrameLearner:
         self.network: nn.Module = network
         self._own, self._trunk_rate, self._place, self._seed = network, trunk_rate, place, seed
         self._pairs, self._real, self._grey, self._plain = pairs, real, grey, plain
-        self._close_ups, self._pairs_an_epoch = close_ups, pairs_an_epoch * (CLOSE_UPS_EACH**close_ups)
+        self._close_ups, self._times = close_ups, CLOSE_UPS_EACH if close_ups else 1
+        self._pairs_an_epoch = pairs_an_epoch * self._times
         self._batch = max(batch_size // place.world, 3)
         self._validation = held_out.draw(validated, np.random.default_rng(0))
 
@@ -98,7 +99,7 @@ class FrameLearner:
         rng = np.random.default_rng([self._seed, epoch, self._place.rank])
         mine = [drawn[int(at)] for at in self._place.share(order(len(drawn), self._seed, epoch))]
         each = self._batch // 3 if self._real is not None else self._batch // 2
-        each *= CLOSE_UPS_EACH**self._close_ups
+        each *= self._times
         for begin in range(0, len(mine), each):
             yield self._shown(mine[begin : begin + each], rng)
 
@@ -164,7 +165,7 @@ class FrameLearner:
         failing, sound, kinds, truth = [], [], [], []
         for begin in range(0, len(self._validation), VALIDATED_AT_ONCE):
             read = (read_pair(beat) for beat in self._validation[begin : begin + VALIDATED_AT_ONCE])
-            pairs = [pair for pair in read if pair is not None and plain(pair)]
+            pairs = [pair for pair in read if pair is not None and is_plain(pair)]
             if pairs:
                 seen = self._seen(
                     torch.cat([stacked([p.failing for p in pairs]), stacked([p.sound for p in pairs])])
@@ -185,7 +186,7 @@ def clearest(beats: Sequence[PairedBeat]) -> Pair | None:
     found = None
     for beat in beats:
         found = read_pair(beat) or found
-        if found is not None and plain(found):
+        if found is not None and is_plain(found):
             break
     return found
 

@@ -144,6 +144,7 @@ def learn_frames(
     network = build_frame_network(asked.backbone, trunk_of(asked.trunk), asked.frames.seed)
     if (figures := restored(network, asked.out / "frames.safetensors")) is not None:
         return network, figures
+    pairs, to_validate = PairedPrints(prints), PairedPrints(held_out)
 
     def taught(
         own: FrameNetwork, recipe: Recipe, name: str, *, close_ups: bool
@@ -156,7 +157,7 @@ def learn_frames(
             trunk_within(own).get_submodule("features.0").requires_grad_(False)
         _channels_last(own, place)
         learner = FrameLearner(
-            own, PairedPrints(prints), PairedPrints(held_out), real, place,
+            own, pairs, to_validate, real, place,
             pairs_an_epoch=asked.pairs_an_epoch, batch_size=asked.pictures_a_batch, seed=recipe.seed,
             trunk_rate=TRUNK_RATE if asked.trunk is not None else 1.0, validated=asked.validated,
             close_ups=close_ups,
@@ -212,10 +213,10 @@ def learn_temporal(
     )
     with tracking(asked.tracked_in, EXPERIMENT, "temporal", place) as tracker:
         fitted = fit(learner, _options(asked, asked.temporal, "temporal"), place, tracker, stop=stop)
-    finished_one = kept(network.to("cpu"), file, fitted, place)
-    if finished_one[0] is not None and place.leads:
+    trained, figures = kept(network.to("cpu"), file, fitted, place)
+    if trained is not None and place.leads:
         (asked.out / "beats.training").unlink(missing_ok=True)
-    return finished_one
+    return trained, figures
 
 
 def finished(

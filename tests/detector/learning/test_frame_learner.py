@@ -11,9 +11,9 @@ from detector.learning.frame_batches import (
     CLOSE_GRID,
     CLOSE_SIDE,
     UNKNOWN,
+    is_plain,
     of_lessons,
     of_pairs,
-    plain,
     shows,
     to_grey,
 )
@@ -67,7 +67,7 @@ def test_a_failure_that_is_too_small_to_tell_is_not_learned_and_its_twin_is() ->
     differs[40:52, 40:52] = True  # a third of a per cent
     small = pair()._replace(differs=differs)
     assert shows(small)
-    assert not plain(small)
+    assert not is_plain(small)
     batch = of_pairs([small], None)
     assert batch.failing.tolist() == [UNKNOWN, 0]
     assert (batch.cells[0] == UNKNOWN).all()

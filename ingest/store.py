@@ -180,14 +180,16 @@ class EmbeddedStores:
         they do not answer in time.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._one_at_a_time:
-            if self.broken:
-                self.close()  # one of them was killed: both start anew
-        wait_for_stores(self._start_or_attach, limit_s=START_LIMIT_S).close()
+        before = self._servers
+        wait_for_stores(lambda: self._start_or_attach(before), limit_s=START_LIMIT_S).close()
         return self.urls()
 
-    def _start_or_attach(self) -> StoreUrls:
+    def _start_or_attach(self, before: list[subprocess.Popen[bytes]]) -> StoreUrls:
         with self._one_at_a_time:
+            # A killed server falls silent a moment before it is seen to have ended: so this is asked at
+            # each try. One that was started since has a reason of its own to end, which is told below.
+            if self._servers is before and self.broken:
+                self.close()  # one of them was killed: both start anew
             if not self._servers and self._acquire():
                 self._start()
         for server in self._servers:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,21 @@ def test_a_killed_server_is_started_anew_by_its_owner(tmp_path: Path) -> None:
         stores.close()
         wait_until(lambda: not answers(embedded.urls()), what="the killed server to be gone")
         stores = open_stores(embedded.ensure())
+        assert stores.events.get("kept") == b"1"
+        stores.close()
+
+
+def test_a_server_that_is_killed_while_it_is_asked_is_started_anew(tmp_path: Path) -> None:
+    with EmbeddedStores(tmp_path) as embedded:
+        stores = open_stores(embedded.ensure())
+        stores.events.set("kept", 1)
+        server = int(stores.events.info("server")["process_id"])
+        stores.close()
+        os.kill(server, signal.SIGSTOP)  # it runs and does not answer
+        killer = threading.Timer(0.5, os.kill, (server, signal.SIGKILL))
+        killer.start()
+        stores = open_stores(embedded.ensure())
+        killer.join()
         assert stores.events.get("kept") == b"1"
         stores.close()
 

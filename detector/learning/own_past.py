@@ -24,6 +24,8 @@ LEVELS = np.round(np.arange(LEAST_BEYOND, 8.05, 0.1), 2)
 """Limits that are tried, logits."""
 LEAST_SOUND = 20
 """Sound prints with pictures; of fewer, nobody knows how high they reach."""
+FALSE_PER_HOUR = 0.02
+"""False alarms that a farm bears, at most, per hour of a print that is fine."""
 
 Values = npt.NDArray[np.float64]
 
@@ -63,18 +65,30 @@ def mistakes_beside(
     before, after = np.array(highest).T
     return mistakes_at(
         np.array([one.fails for one in told]),
-        np.where([bool(one.false_alarms) for one in told], np.inf, before),
+        _before(told, before),
         np.where([one.found is not None for one in told], np.inf, after),
         limits,
         Weighing(told, shares).weights,
     )
 
 
+def bearable(
+    told: Sequence[PrintOutcome], highest: Sequence[Reached], limits: Values
+) -> npt.NDArray[np.bool_]:
+    """At which of the limits no more false alarms are to be expected than FALSE_PER_HOUR, those that are
+    ``told`` anyway among them. As many are expected as were seen and one more (Laplace's rule of succession):
+    these prints choose for themselves. Hours so few that even none would not show it say nothing."""
+    hours = sum(one.normal_hours for one in told)
+    false = (_before(told, np.array([one.before for one in highest])) >= limits[:, None]).sum(1)
+    most = FALSE_PER_HOUR * hours
+    return np.asarray(false + 1 <= most if most >= 1 else np.ones(len(limits)), np.bool_)
+
+
 def choose_beyond(
     told: Sequence[PrintOutcome], prints: Sequence[Outline], shares: Mapping[str, float]
 ) -> float | None:
-    """The limit with the fewest mistakes on these held-out prints; None where none is better than not to ask,
-    or for too few of them. Of equally good ones it takes the middle of the widest stretch.
+    """The bearable limit with the fewest mistakes on these held-out prints; None where none is better than
+    not to ask, or for too few of them. Of equally good ones it takes the middle of the widest stretch.
 
     ``told``: what else is told of them, in their order. Prints of a kind without a share, as people may
     label them, say nothing here.
@@ -86,9 +100,15 @@ def choose_beyond(
     if seen < LEAST_SOUND or not any(fate.fails for fate in told):
         return None
     mistakes, unasked = np.split(mistakes_beside(told, highest, shares, np.append(LEVELS, np.inf)), [-1])
+    mistakes = np.where(bearable(told, highest, LEVELS), mistakes, np.inf)
     if mistakes.min() >= unasked - 1e-9:
         return None
     return float(LEVELS[middle_of_longest(mistakes <= mistakes.min() + 1e-9)])
+
+
+def _before(told: Sequence[PrintOutcome], highest: Values) -> Values:
+    """How high prints get before anything fails; without end where a false alarm is told anyway."""
+    return np.where([bool(one.false_alarms) for one in told], np.inf, highest)
 
 
 def _highest(found: Values) -> float:

@@ -107,6 +107,25 @@ def test_what_is_told_anyway_is_no_reason_for_a_low_limit(tmp_path: Path) -> Non
     assert mistakes[np.searchsorted(LEVELS, high)] == 0.0
 
 
+@pytest.mark.parametrize(("hours", "bears"), [(100, True), (60, False), (40, True)])
+def test_more_false_alarms_than_a_farm_bears_are_no_price_for_what_is_found(
+    tmp_path: Path, hours: float, bears: bool
+) -> None:
+    """In 100 h the false alarm that was seen and the next to come are just borne, in 60 h they are one too
+    many; 40 h do not tell."""
+    prints = [
+        *some(tmp_path, LEAST_SOUND - 1, -1.0), *some(tmp_path, 1, 3.0),
+        *some(tmp_path, 5, 2.0, Kind.SPAGHETTI), *some(tmp_path, 1, 4.0, Kind.BLOB),
+    ]  # fmt: skip
+    told = [
+        one if one.fails else msgspec.structs.replace(one, hours=hours / LEAST_SOUND)
+        for one in silent(prints)
+    ]
+    limit = chosen(prints, told)
+    assert limit is not None
+    assert (limit < height(2.0, tmp_path)) is bears
+
+
 def test_of_few_prints_nobody_knows(tmp_path: Path) -> None:
     failing = some(tmp_path, 5, 4.0, Kind.SPAGHETTI)
     sound = some(tmp_path, LEAST_SOUND, -1.0)

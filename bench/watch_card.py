@@ -1,25 +1,31 @@
-"""Writes the card of the watch's weights, with what ``make evaluate`` measured.
+"""Writes the cards of the watch's weights, with what ``make evaluate`` measured, and of the prints to replay.
 
 python -m bench.watch_card [FIGURES.json]        (default: bench/accuracy.json)
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.machine import ROOT
-from detector.model.watch_model import DEFAULT, load_watch_model
+from detector.learning.replay_file import REPLAY, read_replay
+from detector.learning.seen import version_of
+from detector.model.watch_model import DEFAULT, WatchModel, load_watch_model
 
 TEMPLATE = Path(__file__).with_name("watch.card.md")
+REPLAY_TEMPLATE = Path(__file__).with_name("replay.card.md")
+S_PER_H = 3600.0
 FIGURES = ROOT / "bench" / "accuracy.json"
 
 
 def main() -> None:
-    """Fill the template."""
+    """Fill the templates."""
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else FIGURES
     model = load_watch_model(DEFAULT)
     about, shape = model.about, model.about.temporal
@@ -35,6 +41,22 @@ def main() -> None:
         measured="\n".join(measured(json.loads(file.read_text()))),
     )  # fmt: skip
     DEFAULT.with_suffix(".md").write_text(card, encoding="utf-8")
+    REPLAY.with_suffix(".md").write_text(replay_card(model), encoding="utf-8")
+
+
+def replay_card(model: WatchModel) -> str:
+    """What the prints to replay are. Raises UsageError where they are of another frame network."""
+    version = version_of(model.frame)
+    facts = [one.facts for one in read_replay(REPLAY, version)]
+    kinds = Counter(one.kind for one in facts if one.kind is not None)
+    return REPLAY_TEMPLATE.read_text(encoding="utf-8").format(
+        prints=len(facts),
+        hours=sum(one.ends_s for one in facts) / S_PER_H,
+        kinds=", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds)),
+        simulator=", ".join(sorted({one.simulator for one in facts})),
+        frame_version=version,
+        sha256=hashlib.sha256(REPLAY.read_bytes()).hexdigest(),
+    )
 
 
 def measured(figures: dict[str, Any]) -> Iterator[str]:

@@ -164,7 +164,7 @@ def choose_rule(prints: Sequence[JudgedPrint], calibration: Calibration) -> Alar
 
     Of equally good thresholds it takes the middle one of the widest stretch: the least luck is in it.
     """
-    scores = [1 - calibration.probabilities(one.logits)[:, FINE] for one in prints]
+    scores = failing_scores(prints, calibration)
     tried = [_best_of(prints, scores, least, within) for least, within in RULES]
     fewest = min(each.mistakes for each in tried)
     return min((each for each in tried if each.mistakes <= fewest + NEARLY), key=lambda each: each.false).rule
@@ -173,15 +173,32 @@ def choose_rule(prints: Sequence[JudgedPrint], calibration: Calibration) -> Alar
 def _best_of(
     prints: Sequence[JudgedPrint], scores: Sequence[npt.NDArray[np.float64]], least: int, within: int
 ) -> _Tried:
-    held = [insisting(score, least, within) for score in scores]
-    begun = [~np.isnan(one.since_s) for one in prints]
-    before = np.array([top(score[~on]) for score, on in zip(held, begun, strict=True)])
-    after = np.array([top(score[on]) for score, on in zip(held, begun, strict=True)])
-    mistakes = mistakes_at(np.array([on.any() for on in begun]), before, after, LEVELS)
+    before, after = held_tops(prints, scores, least, within)
+    fails = np.array([not np.isnan(one.since_s).all() for one in prints])
+    mistakes = mistakes_at(fails, before, after, LEVELS)
     at = middle_of_longest(mistakes <= mistakes.min() + 1e-9)
     return _Tried(
         AlarmRule(float(LEVELS[at]), least, within), float(mistakes[at]), int((before >= LEVELS[at]).sum())
     )
+
+
+def failing_scores(
+    prints: Sequence[JudgedPrint], calibration: Calibration
+) -> list[npt.NDArray[np.float64]]:
+    """The probability of each beat that anything fails."""
+    return [1 - calibration.probabilities(one.logits)[:, FINE] for one in prints]
+
+
+def held_tops(
+    prints: Sequence[JudgedPrint], scores: Sequence[npt.NDArray[np.float64]], least: int, within: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The highest score that ``least`` of ``within`` beats of each print reach before its onset (or ever,
+    where nothing fails), and from it on: float64 [prints] each, 0 of no beats."""
+    held = [insisting(score, least, within) for score in scores]
+    begun = [~np.isnan(one.since_s) for one in prints]
+    before = np.array([top(score[~on]) for score, on in zip(held, begun, strict=True)])
+    after = np.array([top(score[on]) for score, on in zip(held, begun, strict=True)])
+    return before, after
 
 
 def middle_of_longest(good: npt.NDArray[np.bool_]) -> int:

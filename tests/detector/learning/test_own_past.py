@@ -21,26 +21,12 @@ from detector.learning.own_past import (
     mistakes_beside,
     reached,
 )
-from detector.learning.seen import SeenFrames, nothing, peaks_of, write_seen
-from detector.learning.sequences import Filed
-from detector.model.failure_map import levels
+from detector.learning.seen import nothing, peaks_of
 from detector.model.kinds import KINDS
-from tests.detector.learning.tiny_prints import tiny, write_prints
+from tests.detector.learning.looks import filed
 from tests.detector.small_watch import small_model
 
-LONG, ONSET = 80, 50
-QUIET = -4.0
 TOLD = Told(at_s=300.0, kind=Kind.SPAGHETTI, onset_s=300.0, score=1.0)
-
-
-def filed(folder: Path, kind: Kind | None, high: float, name: str = "p") -> Filed:
-    """A print whose maps' peaks are low, and ``high`` in its last part."""
-    shard = tiny(name, kind, beats=LONG, onset=ONSET)
-    (path,) = write_prints(folder, [shard])
-    embeddings, where, failing = nothing(LONG)
-    where[:] = levels(np.where(np.arange(LONG) >= ONSET, high, QUIET))[:, None, None]
-    write_seen(path.with_suffix(".seen"), SeenFrames(embeddings, where, failing))
-    return Filed(path, path.with_suffix(".seen"))
 
 
 def some(folder: Path, count: int, high: float, kind: Kind | None = None) -> list[Outline]:

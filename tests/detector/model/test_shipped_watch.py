@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,8 @@ def test_what_is_replayed_was_seen_by_its_frame_network(shipped: WatchModel) -> 
     assert len(prints) == 40
     assert None in kinds
     assert len(kinds) > len(KINDS) // 2
+    card = REPLAY.with_suffix(".md").read_text(encoding="utf-8")
+    assert hashlib.sha256(REPLAY.read_bytes()).hexdigest() in card
 
 
 def test_a_print_that_it_learned_is_told_apart_from_one_that_is_fine(shipped: WatchModel) -> None:

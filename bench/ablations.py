@@ -1,49 +1,53 @@
 """What each part of the detector brings: the same training with one thing changed, on held-out prints.
 
-    python -m bench.ablations frames|temporal [--only NAME ...] [--train DIR] [--held-out DIR] [--out DIR]
+    python -m bench.ablations frames|temporal --train DIR ... --held-out DIR ... [--only NAME] [--seeds N]
 
-Rows that are there already (``out/ablations``) are kept. Frame trainings are short ones (``FRAME_EPOCHS``):
-they compare, and are below what ships. Choices are made on held-out prints and on held-out real pictures of
-the split ``train``; the real split ``eval`` stands beside them and decides nothing.
+Both parts are taught by ``nozzlewatch train``'s own steps, for a short time: rows compare, and are below what
+ships. Rows that are there already (``out/ablations``) are kept; several processes may share them out by
+``--only``. Choices are made on held-out prints and on held-out real pictures of the split ``train``; the real
+split ``eval`` stands beside them and decides nothing. ``temporal`` takes its frames as the watch that comes
+along sees them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from msgspec.structs import replace
 from rich.console import Console
+from torch import Tensor
 
 from bench.machine import data_dir
 from detector.learning.evaluate_images import frame_scores
-from detector.learning.frame_learner import FrameLearner
+from detector.learning.frame_batches import to_grey
 from detector.learning.image_figures import image_figures
-from detector.learning.paired import PairedPrints
 from detector.learning.real_images import Split, of_split, read_images, to_ship
 from detector.learning.real_lessons import RealLessons
 from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed
 from detector.learning.shards import shards_in
-from detector.learning.temporal_learner import TemporalLearner, standardise
-from detector.model.frame_network import build_frame_network
+from detector.learning.train import DetectorTraining, learn_frames, learn_temporal
 from detector.model.past import SIGHT_DIM
-from detector.model.temporal import TemporalShape, build_temporal
+from detector.model.temporal import TemporalShape
 from detector.model.watch_model import DEFAULT, load_watch_model
-from detector.model.weights import load_weights
 from detector.training.distributed import running
-from detector.training.loop import fit
-from detector.training.recipe import Options, Recipe
-from detector.training.tracking import NoTracker
+from detector.training.recipe import Recipe
 from features.channels import SENSOR_DIM
 
-FRAME_EPOCHS, PAIRS_AN_EPOCH = 3, 1200
-TEMPORAL_EPOCHS = 10
+CLOSE_EPOCHS, FRAME_EPOCHS, PAIRS_AN_EPOCH = 2, 1, 1200
+BEAT_EPOCHS, TEMPORAL_EPOCHS = 20, 6
+USUAL_RATE = 1e-3
+WHOLE_RATE = 0.3
+"""Of the rate of close-ups, that of whole pictures."""
 TRUNK = "weights/squeezenet1_1_features.safetensors"
 SHAPE = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
 BEAT_S = 5
@@ -53,6 +57,7 @@ FRAMES: Mapping[str, Mapping[str, Any]] = {
     "grey": {"grey": True},
     "without same-image negatives": {"negatives": False},
     "without real pictures": {"real": False},
+    "without close-ups": {"close_ups": False},
     "rate 5e-4": {"rate": 5e-4},
     "rate 1e-4": {"rate": 1e-4},
     "without pretraining": {"pretrained": False},
@@ -79,59 +84,73 @@ TEMPORAL: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def frames(name: str, train: Path, held_out: Path) -> dict[str, Any]:
+def frames(
+    name: str, train: Sequence[Path], held_out: Sequence[Path], out: Path, seed: int
+) -> dict[str, Any]:
     """Train a frame network with what ``name`` changes, and measure it."""
     changed = FRAMES[name]
-    data = data_dir()
+    data, grey, rate = data_dir(), changed.get("grey", False), changed.get("rate", USUAL_RATE)
     images = read_images(data)
     more = [image for split in changed.get("more", ()) for image in of_split(images, split)]
     real = RealLessons(to_ship(images), more=more, negatives=changed.get("negatives", True))
-    pretrained = changed.get("pretrained", True)
-    trunk = load_weights(data / TRUNK).tensors if pretrained else None
-    network = build_frame_network(changed.get("backbone", "attention"), trunk)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    recipe = Recipe(epochs=FRAME_EPOCHS, rate=changed.get("rate", 1e-3), warmup_steps=40)
+    # Without close-ups their time goes into whole pictures: three close-ups take as long as one of these.
+    closely = changed.get("close_ups", True) and changed.get("backbone") != "shufflenet"
+    asked = DetectorTraining(
+        prints=(*train,), held_out=(*held_out,), out=out, quiet=True, resume=True, grey=grey,
+        trunk=data / TRUNK if changed.get("pretrained", True) else None,
+        backbone=changed.get("backbone", "attention"), pairs_an_epoch=PAIRS_AN_EPOCH,
+        close_ups=Recipe(epochs=CLOSE_EPOCHS, rate=rate, warmup_steps=40, seed=seed) if closely else None,
+        frames=Recipe(
+            epochs=FRAME_EPOCHS if closely else FRAME_EPOCHS + CLOSE_EPOCHS,
+            rate=WHOLE_RATE * rate if closely else rate, warmup_steps=40, seed=seed,
+        ),
+    )  # fmt: skip
     with running("cpu") as place:
-        learner = FrameLearner(
-            network, PairedPrints(shards_in([train])), PairedPrints(shards_in([held_out])),
-            real if changed.get("real", True) else None, place, pairs_an_epoch=PAIRS_AN_EPOCH, batch_size=48,
-            seed=0, trunk_rate=0.2 if pretrained else 1.0, grey=changed.get("grey", False),
+        network, figures = learn_frames(
+            asked, shards_in(train), shards_in(held_out), real if changed.get("real", True) else None, place,
+            threading.Event(),
         )  # fmt: skip
-        fitted = fit(learner, Options(recipe=recipe, quiet=True), place, NoTracker())
-        with torch.no_grad(), place.autocast():
-            held = real.figures(learner.scores)
+    assert network is not None
+    judge = FrameJudge(network)
+
+    def score(pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        shown = to_grey(pictures.float()).to(torch.uint8) if grey else pictures
+        failing = judge.judge(list(shown.permute(0, 2, 3, 1).contiguous().numpy())).failing
+        return failing.astype(np.float32)
+
     shown = of_split(images, Split.EVAL)
-    figures = image_figures(
-        shown, frame_scores(FrameJudge(network), shown, grey=changed.get("grey", False)), 0.0
-    )
-    assert fitted.best is not None
-    return {"held_out": dict(fitted.best.metrics), "real_train": dict(held), "eval": figures["mean_auc"]}
+    of_eval = image_figures(shown, frame_scores(judge, shown, grey=grey), 0.0)
+    return {"held_out": figures, "real_train": dict(real.figures(score)), "eval": of_eval["mean_auc"]}
 
 
-def temporal(name: str, train: Path, held_out: Path) -> dict[str, Any]:
+def temporal(
+    name: str, train: Sequence[Path], held_out: Sequence[Path], out: Path, seed: int
+) -> dict[str, Any]:
     """Train a temporal network with what ``name`` changes, and measure it."""
     changed = TEMPORAL[name]
     judge = FrameJudge(load_watch_model(DEFAULT).frame)
-    cache = Path("out/ablations/seen")
     sets = []
-    for folder in (train, held_out):
-        paths = shards_in([folder])
-        sets.append([Filed(*pair) for pair in zip(paths, see(judge, paths, cache), strict=True)])
-    network = build_temporal(changed.get("shape", SHAPE))
-    standardise(network, sets[0])
-    recipe = Recipe(epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", 1e-3), warmup_steps=60)
+    for folders in (train, held_out):
+        paths = shards_in(folders)
+        seen = see(judge, paths, Path("out/ablations/seen"))
+        sets.append([Filed(*pair) for pair in zip(paths, seen, strict=True)])
+    asked = DetectorTraining(
+        prints=(*train,), held_out=(*held_out,), out=out, quiet=True, resume=True,
+        blind=changed.get("blind", False), deaf=changed.get("deaf", False),
+        shape=changed.get("shape", SHAPE), beat_epochs=BEAT_EPOCHS,
+        temporal=Recipe(
+            epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", USUAL_RATE), warmup_steps=60, seed=seed
+        ),
+    )  # fmt: skip
     with running("cpu") as place:
-        learner = TemporalLearner(
-            network, sets[0], sets[1], place, batch_size=12, seed=0, blind=changed.get("blind", False),
-            deaf=changed.get("deaf", False),
-        )  # fmt: skip
-        fitted = fit(learner, Options(recipe=recipe, quiet=True), place, NoTracker())
-    assert fitted.best is not None
+        network, figures = learn_temporal(asked, sets[0], sets[1], place, threading.Event())
+    assert network is not None
     parameters = sum(each.numel() for each in network.parameters())
-    return {"held_out": dict(fitted.best.metrics), "parameters": parameters}
+    return {"held_out": figures, "parameters": parameters}
 
 
-STAGES: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Path, Path], dict[str, Any]]]] = {
+Make = Callable[[str, Sequence[Path], Sequence[Path], Path, int], dict[str, Any]]
+STAGES: Mapping[str, tuple[Mapping[str, Any], Make]] = {
     "frames": (FRAMES, frames),
     "temporal": (TEMPORAL, temporal),
 }
@@ -144,20 +163,24 @@ def main() -> None:
     )
     parser.add_argument("stage", choices=list(STAGES))
     parser.add_argument("--only", action="append", help="of these alone")
-    parser.add_argument("--train", type=Path, default=Path("out/beats/train"))
-    parser.add_argument("--held-out", type=Path, default=Path("out/beats/val"))
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each")
+    parser.add_argument("--train", type=Path, nargs="+", default=[Path("out/beats/train")])
+    parser.add_argument("--held-out", type=Path, nargs="+", default=[Path("out/beats/val")])
     parser.add_argument("--out", type=Path, default=Path("out/ablations"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
     rows, make = STAGES[asked.stage]
     for name in asked.only or rows:
-        file = asked.out / asked.stage / f"{name.replace(' ', '-')}.json"
-        if not file.exists():
-            began_s = time.monotonic()
-            made = make(name, asked.train, asked.held_out)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps({**made, "seconds": time.monotonic() - began_s}, indent=1) + "\n")
-        Console().print(name, json.loads(file.read_text()), markup=False)
+        for seed in range(asked.seeds):
+            folder = asked.out / asked.stage / f"{name.replace(' ', '-')}-{seed}"
+            file = folder.with_suffix(".json")
+            if not file.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                began_s = time.monotonic()
+                made = make(name, asked.train, asked.held_out, folder, seed)
+                file.write_text(json.dumps({**made, "seconds": time.monotonic() - began_s}, indent=1) + "\n")
+                shutil.rmtree(folder)
+            Console().print(name, seed, json.loads(file.read_text()), markup=False)
 
 
 if __name__ == "__main__":

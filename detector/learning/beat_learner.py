@@ -38,11 +38,15 @@ class BeatLearner:
         place: Place,
         *,
         seed: int,
+        blind: bool = False,
+        deaf: bool = False,
     ) -> None:
+        """``blind``: no frame is ever shown, ``deaf``: no telemetry, for comparison."""
         if not prints or not held_out:
             raise UsageError(f"found {len(prints)} prints to learn from and {len(held_out)} to validate with")
         self.network: nn.Module = network
         self._prints, self._held_out, self._place, self._seed = list(prints), list(held_out), place, seed
+        self._blind, self._deaf = blind, deaf
 
     def rate_factor(self, name: str) -> float:
         """As ``Learner.rate_factor``."""
@@ -60,7 +64,8 @@ class BeatLearner:
     def loss(self, batch: Batch) -> Loss:
         """As ``Learner.loss``."""
         batch = on(batch, self._place.device)
-        judged: Judged = self.network(elsewhere(self.network, batch.tokens))
+        tokens = batch.tokens.with_senses(frames=not self._blind, sensors=not self._deaf)
+        judged: Judged = self.network(elsewhere(self.network, tokens))
         return Loss(loss_of(judged, batch), weighed(batch))
 
     def validate(self) -> Mapping[str, float]:

@@ -92,9 +92,7 @@ def judged(
     found = []
     for begin in range(0, len(prints), AT_ONCE):
         read = [read_sequence(filed) for filed in prints[begin : begin + AT_ONCE]]
-        tokens = batch_of(read).tokens
-        tokens = tokens.without_frames() if blind else tokens
-        tokens = tokens.without_sensors() if deaf else tokens
+        tokens = batch_of(read).tokens.with_senses(frames=not blind, sensors=not deaf)
         said = _each_alone(network, tokens) if alone else network(tokens)
         for row, each in enumerate(read):
             at = torch.from_numpy(each.beats - each.beats[0])
@@ -182,9 +180,7 @@ def _best_of(
     )
 
 
-def failing_scores(
-    prints: Sequence[JudgedPrint], calibration: Calibration
-) -> list[npt.NDArray[np.float64]]:
+def failing_scores(prints: Sequence[JudgedPrint], calibration: Calibration) -> list[npt.NDArray[np.float64]]:
     """The probability of each beat that anything fails."""
     return [1 - calibration.probabilities(one.logits)[:, FINE] for one in prints]
 

@@ -99,8 +99,7 @@ class TemporalLearner:
         return figures_of(scored, sum(losses) / len(self._held_out))
 
     def _sensed(self, tokens: Tokens) -> Tokens:
-        tokens = tokens.without_frames() if self._blind else tokens
-        return tokens.without_sensors() if self._deaf else tokens
+        return tokens.with_senses(frames=not self._blind, sensors=not self._deaf)
 
 
 class Batches:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import msgspec
 import torch
@@ -71,7 +72,9 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     of weights and caches; ``data``: real pictures, None to do without; ``trunk``: SqueezeNet's weights to
     begin with, None for random ones; ``pairs_an_epoch`` moments are shown to the frame network an epoch, each
     with its twin and, where there are real pictures, one of these; ``validated`` held-out moments choose its
-    best epoch. ``beat_epochs``: the temporal network learns to read single beats first.
+    best epoch. ``beat_epochs``: the temporal network learns to read single beats first. For comparison:
+    ``grey``, pictures lose their colours; ``blind``, the temporal network is shown no frames, ``deaf``, no
+    telemetry.
     """
 
     prints: tuple[Path, ...]
@@ -91,6 +94,9 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     shape: TemporalShape = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
     prints_a_batch: int = 12
     staged: int = 240
+    grey: bool = False
+    blind: bool = False
+    deaf: bool = False
     tracked_in: Path | None = None
     resume: bool = False
     quiet: bool = False
@@ -144,34 +150,51 @@ def learn_frames(
     network = build_frame_network(asked.backbone, trunk_of(asked.trunk), asked.frames.seed)
     if (figures := restored(network, asked.out / "frames.safetensors")) is not None:
         return network, figures
-    pairs, to_validate = PairedPrints(prints), PairedPrints(held_out)
-
-    def taught(
-        own: FrameNetwork, recipe: Recipe, name: str, *, close_ups: bool
-    ) -> tuple[FrameNetwork | None, dict[str, float]]:
-        file = asked.out / f"{name}.safetensors"
-        if (figures := restored(own, file)) is not None:
-            return own, figures
-        if asked.trunk is not None:
-            # Edges and colours are the same in all pictures, and a fifth of a step goes into learning them.
-            trunk_within(own).get_submodule("features.0").requires_grad_(False)
-        _channels_last(own, place)
-        learner = FrameLearner(
-            own, pairs, to_validate, real, place,
-            pairs_an_epoch=asked.pairs_an_epoch, batch_size=asked.pictures_a_batch, seed=recipe.seed,
-            trunk_rate=TRUNK_RATE if asked.trunk is not None else 1.0, validated=asked.validated,
-            close_ups=close_ups,
-        )  # fmt: skip
-        with tracking(asked.tracked_in, EXPERIMENT, name, place) as tracker:
-            fitted = fit(learner, _options(asked, recipe, name), place, tracker, stop=stop)
-        return kept(own.to("cpu"), file, fitted, place)
-
+    lessons = FrameLessons(PairedPrints(prints), PairedPrints(held_out), real)
     if asked.close_ups is not None and asked.backbone != "shufflenet":
-        plain, _ = taught(without_attention(network), asked.close_ups, "close-ups", close_ups=True)
+        plain, _ = _taught(
+            asked, without_attention(network), asked.close_ups, "close-ups", lessons, place, stop
+        )
         if plain is None:
             return None, {}
         take_over(network, plain)
-    return taught(network, asked.frames, "frames", close_ups=False)
+    return _taught(asked, network, asked.frames, "frames", lessons, place, stop)
+
+
+class FrameLessons(NamedTuple):
+    """What the frame network learns from: pairs, held-out ones, real pictures."""
+
+    pairs: PairedPrints
+    held_out: PairedPrints
+    real: RealLessons | None
+
+
+def _taught(
+    asked: DetectorTraining,
+    network: FrameNetwork,
+    recipe: Recipe,
+    name: Literal["close-ups", "frames"],
+    lessons: FrameLessons,
+    place: Place,
+    stop: threading.Event,
+) -> tuple[FrameNetwork | None, dict[str, float]]:
+    """A stage of ``learn_frames``: the network with the weights of its best epoch; None where it was
+    stopped."""
+    file = asked.out / f"{name}.safetensors"
+    if (figures := restored(network, file)) is not None:
+        return network, figures
+    if asked.trunk is not None:
+        # Edges and colours are the same in all pictures, and a fifth of a step goes into learning them.
+        trunk_within(network).get_submodule("features.0").requires_grad_(False)
+    _channels_last(network, place)
+    learner = FrameLearner(
+        network, *lessons, place, pairs_an_epoch=asked.pairs_an_epoch, batch_size=asked.pictures_a_batch,
+        seed=recipe.seed, trunk_rate=TRUNK_RATE if asked.trunk is not None else 1.0, grey=asked.grey,
+        validated=asked.validated, close_ups=name == "close-ups",
+    )  # fmt: skip
+    with tracking(asked.tracked_in, EXPERIMENT, name, place) as tracker:
+        fitted = fit(learner, _options(asked, recipe, name), place, tracker, stop=stop)
+    return kept(network.to("cpu"), file, fitted, place)
 
 
 def prints_seen(
@@ -204,13 +227,16 @@ def learn_temporal(
     standardise(network, prints)
     network.to(place.device)
     with tracking(asked.tracked_in, EXPERIMENT, "beats", place) as tracker:
-        beats = BeatLearner(network, prints, held_out, place, seed=asked.temporal.seed)
+        beats = BeatLearner(
+            network, prints, held_out, place, seed=asked.temporal.seed, blind=asked.blind, deaf=asked.deaf
+        )
         recipe = replace(asked.temporal, epochs=asked.beat_epochs)
         if fit(beats, _options(asked, recipe, "beats"), place, tracker, stop=stop).ended == "asked to stop":
             return None, {}
     learner = TemporalLearner(
-        network, prints, held_out, place, batch_size=asked.prints_a_batch, seed=asked.temporal.seed
-    )
+        network, prints, held_out, place, batch_size=asked.prints_a_batch, seed=asked.temporal.seed,
+        blind=asked.blind, deaf=asked.deaf,
+    )  # fmt: skip
     with tracking(asked.tracked_in, EXPERIMENT, "temporal", place) as tracker:
         fitted = fit(learner, _options(asked, asked.temporal, "temporal"), place, tracker, stop=stop)
     trained, figures = kept(network.to("cpu"), file, fitted, place)

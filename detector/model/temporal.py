@@ -50,6 +50,11 @@ class Tokens(NamedTuple):
         """As if no telemetry had been there."""
         return self._replace(heard=torch.zeros_like(self.heard))
 
+    def with_senses(self, *, frames: bool, sensors: bool) -> Tokens:
+        """As if only these senses had been there."""
+        tokens = self if frames else self.without_frames()
+        return tokens if sensors else tokens.without_sensors()
+
 
 class Judged(NamedTuple):
     """What the network says of each beat: ``logits`` [n, t, classes] and ``onset_log_s`` [n, t].

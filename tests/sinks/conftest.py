@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from detector.anomaly import (
 from ingest.records import FrameRef, Health, Record, Status
 from sinks.consume import RECORDS
 from sinks.sink import Delivered, Told
+from tests.peers.mosquitto import Mosquitto
+from tests.peers.mosquitto_ear import Ear, ear
+from tests.sinks.mqtt_brokers import open_broker
 
 NOON_NS = 1_770_120_000_000_000_000  # 2026-02-03 12:00:00 UTC
 S = 1_000_000_000
@@ -159,3 +163,24 @@ def _status() -> Callable[..., Status]:
 @pytest.fixture(name="one_of_each")
 def _one_of_each() -> list[Record]:
     return [make_scores(0), make_anomaly(0), make_inspection(0), make_label(0), make_status(0)]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with open_broker(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def house(broker: Mosquitto) -> Iterator[Ear]:
+    """Whoever else is at the broker."""
+    with ear(broker.port) as made:
+        yield made
+
+
+@pytest.fixture
+def quick_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mirror without its waits of seconds."""
+    monkeypatch.setattr("sinks.mqtt.link.FIRST_WAIT_S", 0.1)
+    monkeypatch.setattr("sinks.mqtt.link.LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr("sinks.mqtt.mirror.POLL_S", 0.2)

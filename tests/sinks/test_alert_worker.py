@@ -32,7 +32,7 @@ from sinks.outbox import outbox_key
 from sinks.pictures import Pictures, picture_key
 from sinks.policy import Rules
 from tests.sinks.conftest import NOON_NS, make_anomaly, make_scores
-from tests.sinks.test_consume import Source
+from tests.sinks.sources import Source
 from tests.sinks.test_outbox import FakeChannel, waiting
 
 SHARDS = 2

@@ -12,7 +12,7 @@ import pytest
 from detector.anomaly import Anomaly, Scores
 from ingest.records import Health, Record, Status, decode, encode
 from ingest.stage import STATUS_KEY
-from ingest.store import EmbeddedStores, Stores, open_stores
+from ingest.store import EmbeddedStores, Stores
 from ingest.stream import (
     ALERTS,
     DATA,
@@ -28,6 +28,7 @@ from sinks import consume
 from sinks.consume import Plan, SinkWorker
 from sinks.errors import SinkError
 from sinks.sink import Batch, Entry
+from tests.sinks.sources import Source
 
 SHARDS = 2
 LOG_PLAN = Plan(LOG, ("scores", "anomalies"), flush_rows=1_000, flush_s=3_600.0)
@@ -69,16 +70,6 @@ class Notebook:
 
     def close(self) -> None:
         self.asked.append("close")
-
-
-class Source:
-    """The stores of the session, opened anew for each worker."""
-
-    def __init__(self, embedded: EmbeddedStores) -> None:
-        self._urls = embedded.urls()
-
-    def open(self) -> Stores:
-        return open_stores(self._urls)
 
 
 def name_of(record: Record) -> str:

@@ -2,135 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from detector.anomaly import Anomaly, Kind, State
-from detector.episodes import Episode, Phase
-from detector.state import PrinterState
-from ingest.farm import Farm, load_farm
-from ingest.records import Health, Status, decode, encode
-from ingest.stage import STATUS_KEY, publish_status
-from ingest.store import EmbeddedStores, Stores, open_stores
-from ingest.stream import DATA, backlog, key, shard_of
-from sinks.channels.mqtt import MqttChannel, MqttSettings
-from sinks.consume import SinkWorker
+from detector.anomaly import Kind, State
+from ingest.records import Health, Status
+from ingest.stage import publish_status
+from ingest.store import EmbeddedStores, Stores
+from sinks.channels.mqtt import MqttChannel
 from sinks.mqtt.discovery import config_topics
 from sinks.mqtt.link import OFFLINE, ONLINE, MqttLink
-from sinks.mqtt.mirror import MQTT, PLAN, MqttMirror
+from sinks.mqtt.mirror import MqttMirror
 from sinks.mqtt.topics import slug
-from tests.conftest import ROOT
-from tests.peers.mosquitto import Mosquitto, passwords
+from tests.peers.mosquitto import Mosquitto
 from tests.peers.mosquitto_ear import Ear, ear
-from tests.sinks.conftest import S, deliver, make_anomaly
+from tests.sinks.conftest import deliver, make_anomaly
 from tests.sinks.messages import make_message
-from tests.sinks.mqtt_brokers import TOPICS, open_broker, settings
+from tests.sinks.mirroring import (
+    LIMIT_S,
+    PRINTERS,
+    closed,
+    farm_of,
+    left,
+    mirroring,
+    remember,
+    tell,
+)
+from tests.sinks.mqtt_brokers import TOPICS, settings
+from tests.sinks.sources import Source
 from tests.waiting import wait_until
 
-SHARDS = 2
-PRINTERS = ("voron-2", "Prusa (left)", "ender-3")
-LIMIT_S = 20.0
-
-
-class Source:
-    """The stores of the session, opened anew for each who asks."""
-
-    def __init__(self, embedded: EmbeddedStores) -> None:
-        self._urls = embedded.urls()
-
-    def open(self) -> Stores:
-        return open_stores(self._urls)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sinks.mqtt.link.FIRST_WAIT_S", 0.1)
-    monkeypatch.setattr("sinks.mqtt.link.LONGEST_WAIT_S", 0.1)
-    monkeypatch.setattr("sinks.mqtt.mirror.POLL_S", 0.2)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with open_broker(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def house(broker: Mosquitto) -> Iterator[Ear]:
-    with ear(broker.port) as made:
-        yield made
-
-
-def farm_of(folder: Path, printers: Sequence[str] = PRINTERS) -> Farm:
-    tables = "".join(f'[[printers]]\nname = {json.dumps(name)}\ncamera = "images:x"\n' for name in printers)
-    path = folder / "farm.toml"
-    path.write_text(f'[farm]\nname = "hall"\nshards = {SHARDS}\n{tables}')
-    return load_farm(path)
-
-
-@contextmanager
-def mirroring(
-    embedded: EmbeddedStores, farm: Farm, made: MqttSettings, channel: MqttChannel | None = None
-) -> Iterator[MqttMirror]:
-    """The mirror and the worker of its sink, as the stage runs them."""
-    source, stop = Source(embedded), threading.Event()
-    link = (channel or MqttChannel(made)).link
-    mirror = MqttMirror(link, source, farm)  # type: ignore[arg-type]
-    worker = SinkWorker(source, SHARDS, PLAN, mirror.sink)  # type: ignore[arg-type]
-    threads = [threading.Thread(target=run, args=(stop,)) for run in (mirror.run, worker.run)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield mirror
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def tell(stores: Stores, *anomalies: Anomaly) -> None:
-    """As the detector does: onto the stream, and into its own state."""
-    for anomaly in anomalies:
-        shard = shard_of(anomaly.printer, SHARDS)
-        stores.events.xadd(key("anomalies", shard), {DATA: encode(anomaly)})
-        remember(stores, anomaly)
-
-
-def remember(stores: Stores, anomaly: Anomaly) -> None:
-    """Only into the detector's state: the stream has lost it."""
-    phase = Phase.COOLING if anomaly.state is State.CLOSED else Phase.OPEN
-    episode = Episode(
-        phase=phase, printer=anomaly.printer, job=anomaly.job, kind=anomaly.kind, span_ns=S, seen_index=7,
-        anomaly=anomaly,
-    )  # fmt: skip
-    state = PrinterState(
-        printer=anomaly.printer, job=anomaly.job, last_index=7, episodes={anomaly.kind: episode}
-    )
-    stores.events.hset(key("state", shard_of(anomaly.printer, SHARDS)), anomaly.printer, encode(state))
-
-
-def closed(anomaly: Anomaly) -> Anomaly:
-    return make_anomaly(
-        id=anomaly.id, printer=anomaly.printer, kind=anomaly.kind, state=State.CLOSED, revision=9
-    )
-
-
-def left(stores: Stores) -> int:
-    return sum(backlog(stores.events, key("anomalies", shard), MQTT) for shard in range(SHARDS))
-
-
-def status_of(stores: Stores) -> Status | None:
-    told = stores.events.hget(STATUS_KEY, MQTT)
-    return decode(told, Status) if told else None  # type: ignore[arg-type]
+pytestmark = pytest.mark.usefixtures("quick_mirror")
 
 
 def test_each_printer_has_a_state_that_follows_its_anomalies(
@@ -206,90 +110,6 @@ def test_nothing_is_told_of_a_printer_before_it_is_known_what_is_open(
     assert len(house.at(TOPICS.state("voron-2"))) == 1
 
 
-def test_a_broker_that_restarts_holds_everything_again(
-    embedded: EmbeddedStores, stores: Stores, tmp_path: Path, broker: Mosquitto
-) -> None:
-    with mirroring(embedded, farm_of(tmp_path), settings(broker.port)):
-        with ear(broker.port) as house:
-            tell(stores, make_anomaly())
-            house.until_json(TOPICS.state("voron-2"), state="failing")
-            config = config_topics("homeassistant", TOPICS, "voron-2")[0]
-            house.until_heard(config)
-        broker.stop()
-        broker.start()  # without persistence: what was retained is gone
-        with ear(broker.port) as again:
-            again.until_json(TOPICS.state("voron-2"), state="failing")
-            again.until_json(TOPICS.state("ender-3"), state="ok")
-            again.until_heard(config)
-            again.until_heard(TOPICS.availability, ONLINE)
-
-
-def test_a_broker_that_is_away_holds_nothing_up(
-    embedded: EmbeddedStores, stores: Stores, tmp_path: Path
-) -> None:
-    broker = Mosquitto(tmp_path, "allow_anonymous true")
-    anomaly = make_anomaly()
-    with mirroring(embedded, farm_of(tmp_path), settings(broker.port)):
-        tell(stores, anomaly, *(make_anomaly(revision=n, state=State.UPDATED) for n in range(2, 6)))
-        tell(stores, make_anomaly(1, printer="ender-3"), closed(make_anomaly(1, printer="ender-3")))
-        wait_until(lambda: stores.events.exists(key("anomalies", 0)) == 1 and left(stores) == 0, LIMIT_S)
-        wait_until(lambda: (told := status_of(stores)) is not None and told.detail != "", LIMIT_S)
-        told = status_of(stores)
-        assert told is not None
-        assert told.health is Health.DEGRADED
-        assert "connection refused" in told.detail
-        with broker, ear(broker.port) as house:
-            house.until_json(TOPICS.state("voron-2"), state="failing")
-            house.until_json(TOPICS.state("ender-3"), state="ok")
-            wait_until(lambda: (told := status_of(stores)) is not None and told.detail == "", LIMIT_S)
-            assert len(house.at(TOPICS.state("voron-2"))) == 1  # the newest alone
-
-
-def test_a_broker_that_hangs_holds_nothing_up(
-    embedded: EmbeddedStores,
-    stores: Stores,
-    tmp_path: Path,
-    broker: Mosquitto,
-    house: Ear,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("sinks.mqtt.session.ACK_S", 0.5)
-    monkeypatch.setattr("sinks.mqtt.session.CONNECT_S", 0.5)
-    with mirroring(embedded, farm_of(tmp_path), settings(broker.port)):
-        house.until_json(TOPICS.state("voron-2"), state="ok")
-        broker.halt()
-        try:
-            tell(stores, make_anomaly())
-            wait_until(lambda: left(stores) == 0, LIMIT_S)
-            wait_until(lambda: (told := status_of(stores)) is not None and told.detail != "", LIMIT_S)
-        finally:
-            broker.go_on()
-        house.until_json(TOPICS.state("voron-2"), state="failing")
-        house.until_heard(TOPICS.availability, ONLINE)
-
-
-def test_what_the_broker_refuses_is_told_and_the_rest_arrives(
-    embedded: EmbeddedStores, stores: Stores, tmp_path: Path
-) -> None:
-    rights = tmp_path / "rights"
-    rights.write_text("user watch\ntopic readwrite nozzlewatch/#\nuser house\ntopic readwrite #\n")
-    known = passwords(tmp_path, watch="w", house="h")
-    config = f"allow_anonymous false\npassword_file {known}\nacl_file {rights}"
-    with (
-        Mosquitto(tmp_path, config) as broker,
-        ear(broker.port, user="house", password="h") as house,
-        mirroring(embedded, farm_of(tmp_path), settings(broker.port, user="watch", password="w")),
-    ):
-        house.until_json(TOPICS.state("voron-2"), state="ok")
-        wait_until(lambda: (told := status_of(stores)) is not None and told.detail != "", LIMIT_S)
-        told = status_of(stores)
-        assert told is not None
-        assert told.detail.startswith("the broker does not let us publish to homeassistant/")
-        assert "(Not authorized)" in told.detail
-        tell(stores, make_anomaly())
-        house.until_json(TOPICS.state("voron-2"), state="failing")
-
-
 def test_a_printer_that_the_farm_has_no_more_goes_from_the_broker(
     embedded: EmbeddedStores, stores: Stores, tmp_path: Path, broker: Mosquitto, house: Ear
 ) -> None:
@@ -358,29 +178,3 @@ def test_the_channel_and_the_mirror_share_one_connection(
         house.until_json(TOPICS.state("voron-2"), state="failing")  # the mirror goes on
         assert broker.log().count("as nozzlewatch-hall") == 1
     assert "that is no answer" not in caplog.text, "each hears its own topics alone"
-
-
-WATCH = """
-import sys, threading
-from pathlib import Path
-from sinks.mqtt.link import MqttLink
-from tests.sinks.mqtt_brokers import settings
-link = MqttLink(settings(int(sys.argv[1])))
-link.announce()
-link.open()
-link.wait()
-threading.Event().wait()
-"""
-
-
-def test_a_watch_that_is_killed_is_offline(broker: Mosquitto, house: Ear) -> None:
-    watch = subprocess.Popen([sys.executable, "-c", WATCH, str(broker.port)], cwd=ROOT)
-    try:
-        house.until_heard(TOPICS.availability, ONLINE)
-        watch.send_signal(signal.SIGKILL)
-        house.until_heard(TOPICS.availability, OFFLINE)
-    finally:
-        watch.kill()
-        watch.wait()
-    with ear(broker.port) as late:
-        late.until_heard(TOPICS.availability, OFFLINE)

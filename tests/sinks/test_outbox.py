@@ -3,116 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import redis
 
 from ingest.records import Health, Status, decode
 from ingest.stage import STATUS_KEY
 from ingest.store import EmbeddedStores, Stores
-from sinks.channels import Channel
 from sinks.errors import ChannelError, MessageRefused
 from sinks.message import Answer, Message, Phase, Word
-from sinks.outbox import KEPT, REMOVED_TOGETHER, Courier, Patience, forget_others, outbox_key, post, wants
-from sinks.pictures import Pictures, picture_key
+from sinks.outbox import KEPT, REMOVED_TOGETHER, Courier, forget_others, outbox_key, post, wants
+from sinks.pictures import Pictures
 from tests.sinks.conftest import make_anomaly
+from tests.sinks.couriers import JPEG, QUICK, FakeChannel, Talker, carrying, drain, ids, put, waiting
 from tests.sinks.messages import make_message
-from tests.sinks.test_consume import Source
+from tests.sinks.sources import Source
 from tests.waiting import wait_until
-
-JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-QUICK = Patience(first_s=0.01, most_s=0.05, age_s=1e9)
-
-
-class FakeChannel:
-    """A channel in memory, that fails as it is told to."""
-
-    replaces = False
-    pictured = True
-
-    def __init__(self, name: str = "fake", *, escalation: bool = False) -> None:
-        self.name, self.escalation = name, escalation
-        self.taken: list[Message] = []
-        self.pictures: list[bytes | None] = []
-        self.error: Callable[[Message], Exception | None] = lambda _: None
-        self.tries = 0
-        self.closed = False
-        self.hangs = threading.Event()
-        self.hangs.set()
-        self.answer: Callable[[Answer], None] = lambda _: None
-
-    def send(self, message: Message, picture: bytes | None) -> None:
-        self.tries += 1
-        self.hangs.wait(30)
-        error = self.error(message)
-        if error is not None:
-            raise error
-        self.taken.append(message)
-        self.pictures.append(picture)
-
-    def check(self) -> str:
-        return "fine"
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Talker(FakeChannel):
-    """One over which people answer."""
-
-    def listen(self, take: Callable[[Answer], None]) -> None:
-        self.answer = take
-
-
-def put(stores: Stores, channel: Channel, *messages: Message, picture: bytes | None = None) -> None:
-    """As the policy's worker does."""
-    with stores.events.pipeline() as pipe:
-        for message in messages:
-            if picture is not None:
-                pipe.set(picture_key(message), picture)
-            post(pipe, channel, message)
-        pipe.execute()
-
-
-@contextmanager
-def carrying(
-    embedded: EmbeddedStores, *channels: FakeChannel, patience: Patience = QUICK
-) -> Iterator[list[Courier]]:
-    """A courier for each channel, each in its thread."""
-    stop = threading.Event()
-    couriers = [Courier(Source(embedded), channel, patience=patience) for channel in channels]
-    threads = [threading.Thread(target=one.run, args=(stop,)) for one in couriers]
-    for thread in threads:
-        thread.start()
-    try:
-        yield couriers
-    finally:
-        stop.set()
-        for channel in channels:
-            channel.hangs.set()
-        for thread in threads:
-            thread.join(30)
-        assert not any(thread.is_alive() for thread in threads)
-
-
-def drain(embedded: EmbeddedStores, channel: FakeChannel, patience: Patience = QUICK) -> Courier:
-    """One turn through what waits."""
-    courier = Courier(Source(embedded), channel, patience=patience)
-    courier.run(threading.Event(), until=lambda: True)
-    return courier
-
-
-def ids(messages: Sequence[Message]) -> list[tuple[str, int]]:
-    return [(one.id, one.revision) for one in messages]
-
-
-def waiting(stores: Stores, channel: Channel) -> int:
-    return stores.events.xlen(outbox_key(channel.name))
 
 
 def test_messages_go_out_in_order_with_their_pictures(stores: Stores, embedded: EmbeddedStores) -> None:

@@ -1,3 +1,5 @@
+"""What arrives at an aligner, second by second, and the windows that it makes of it."""
+
 from __future__ import annotations
 
 from ingest.align import Aligner, Timing

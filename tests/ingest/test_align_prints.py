@@ -1,3 +1,5 @@
+"""Windows of a print: its job, its pauses, the holes of its recording, the picture of the part at its end."""
+
 from __future__ import annotations
 
 from msgspec.structs import replace

@@ -45,7 +45,7 @@ from features.channels import SENSOR_DIM
 
 CLOSE_EPOCHS, FRAME_EPOCHS, PAIRS_AN_EPOCH = 2, 1, 1200
 BEAT_EPOCHS, TEMPORAL_EPOCHS = 20, 6
-USUAL_RATE = 1e-3
+USUAL_RATE, AVERAGING = 1e-3, 0.99
 WHOLE_RATE = 0.3
 """Of the rate of close-ups, that of whole pictures."""
 TRUNK = "weights/squeezenet1_1_features.safetensors"
@@ -75,6 +75,7 @@ TEMPORAL: Mapping[str, Mapping[str, Any]] = {
     "8 heads": {"shape": replace(SHAPE, heads=8)},
     "mean in place of attention": {"shape": replace(SHAPE, mixer="mean")},
     "GRU in place of attention": {"shape": replace(SHAPE, mixer="gru")},
+    "last weights instead of their mean": {"averaging": 0.0},
     "1 layer": {"shape": replace(SHAPE, layers=1)},
     "width 48": {"shape": replace(SHAPE, width=48)},
     "width 192": {"shape": replace(SHAPE, width=192)},
@@ -139,7 +140,8 @@ def temporal(
         blind=changed.get("blind", False), deaf=changed.get("deaf", False),
         shape=changed.get("shape", SHAPE), beat_epochs=BEAT_EPOCHS,
         temporal=Recipe(
-            epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", USUAL_RATE), warmup_steps=60, seed=seed
+            epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", USUAL_RATE), warmup_steps=60, seed=seed,
+            averaging=changed.get("averaging", AVERAGING),
         ),
     )  # fmt: skip
     with running("cpu") as place:

@@ -90,7 +90,7 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     pictures_a_batch: int = 48
     validated: int = 320
     beat_epochs: int = 90
-    temporal: Recipe = Recipe(epochs=16, rate=1e-3, warmup_steps=100)
+    temporal: Recipe = Recipe(epochs=16, rate=1e-3, warmup_steps=100, averaging=0.99)
     shape: TemporalShape = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
     prints_a_batch: int = 12
     staged: int = 240

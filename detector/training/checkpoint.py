@@ -49,6 +49,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     optimizer: dict[str, Any]
     history: list[Epoch]
     best: Best | None
+    averages: list[Tensor] | None = None  # of the weights, where the recipe has any
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -78,6 +79,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             optimizer=content["optimizer"],
             history=msgspec.convert(content["history"], list[Epoch]),
             best=content["best"] and Best(**content["best"]),
+            averages=content.get("averages"),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise _foreign(path, error) from error

@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 import torch
 
+from detector.training.averaging import Averaged
 from detector.training.checkpoint import Best, Checkpoint, Epoch, Metrics, load_checkpoint, save_checkpoint
 from detector.training.distributed import Place
 from detector.training.journal import Journal
@@ -97,6 +98,8 @@ class _Training(Generic[Batch]):
         self.options, self.recipe = options, options.recipe
         self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.optimizer = optimizer_of(self.recipe, self.network, learner.rate_factor)
+        averaging = self.recipe.averaging
+        self.averaged = Averaged(self.parameters, averaging) if averaging else None
         self.steps = 0
         self.history: list[Epoch] = []
         self.best: Best | None = None
@@ -110,6 +113,8 @@ class _Training(Generic[Batch]):
             self._restore(load_checkpoint(path), str(path))
         self.place.wait()  # all ranks have looked before rank 0 writes
         self.place.alike(self.network)
+        if self.averaged and not self.steps:
+            self.averaged.restore([parameter.detach() for parameter in self.parameters])
         self._save()
 
     def ended(self) -> Ended | None:
@@ -127,10 +132,11 @@ class _Training(Generic[Batch]):
             loss, rate = self._learn(number, journal)
         except _Stopped:
             return "asked to stop"
-        metrics = self._validate(number)
-        seconds = time.monotonic() - began
-        epoch = Epoch(number=number, loss=loss, rate=rate, metrics=metrics, seconds=seconds)
-        best = self._keep(epoch)
+        with self.averaged.shown() if self.averaged else nullcontext():
+            metrics = self._validate(number)
+            seconds = time.monotonic() - began
+            epoch = Epoch(number=number, loss=loss, rate=rate, metrics=metrics, seconds=seconds)
+            best = self._keep(epoch)
         self._save()
         journal.ended(epoch, best)
         if told:
@@ -187,6 +193,8 @@ class _Training(Generic[Batch]):
             group["lr"] = rate * group["factor"]
         self.optimizer.step()
         self.steps += 1
+        if self.averaged:
+            self.averaged.follow(self.steps)
 
     def _check(self, value: float, what: str, epoch: int, number: int) -> None:
         if not math.isfinite(value):
@@ -235,6 +243,7 @@ class _Training(Generic[Batch]):
                     optimizer=self.optimizer.state_dict(),
                     history=self.history,
                     best=self.best,
+                    averages=self.averaged.means if self.averaged else None,
                 ),
             )
 
@@ -243,6 +252,8 @@ class _Training(Generic[Batch]):
         try:
             self.network.load_state_dict(found.network)
             self.optimizer.load_state_dict(found.optimizer)
+            if self.averaged:
+                self.averaged.restore(found.averages or ())
         except (RuntimeError, ValueError, KeyError) as error:
             raise UsageError(
                 f"{name}: found another network's checkpoint ({error}): name this one's, or begin anew"

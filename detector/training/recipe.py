@@ -25,6 +25,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     ``patience``: epochs without a better goal after which it ends, None for never. ``clip_norm``: the longest
     gradient, None for any. ``decay``: weight decay of AdamW (arXiv:1711.05101), of matrices and kernels; with
     the other optimizers it is added to the gradient. ``momentum`` is SGD's, and of no other one.
+    ``averaging``: what a running mean of the weights keeps of itself in a step; that mean is then validated
+    and kept (``averaging.Averaged``). 0 for none.
     """
 
     epochs: int
@@ -38,6 +40,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     optimizer: OptimizerName = "adamw"
     momentum: float = 0.5
+    averaging: float = 0.0
 
     def __post_init__(self) -> None:
         """Raises UsageError with all mistakes at once."""
@@ -53,8 +56,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             for name in ("rate", "clip_norm")
             if found[name] is not None and not 0 < found[name] < math.inf
         ]
-        if not 0 <= self.momentum < 1:
-            mistakes.append(f"momentum: found {self.momentum}, expected a number from 0 to below 1")
+        mistakes += [
+            f"{name}: found {found[name]}, expected a number from 0 to below 1"
+            for name in ("momentum", "averaging")
+            if not 0 <= found[name] < 1
+        ]
         if mistakes:
             raise UsageError("\n".join(mistakes))
 

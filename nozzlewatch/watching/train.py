@@ -60,6 +60,10 @@ def train(
     ] = 90,
     epochs: Annotated[int, typer.Option(min=1, help="of the temporal network")] = 16,
     rate: Annotated[float, typer.Option(help="its learning rate")] = 1e-3,
+    averaging: Annotated[
+        float,
+        typer.Option(help="what a running mean of its weights keeps in a step; that mean is what ships"),
+    ] = 0.99,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="prints at a time, of all processes")
     ] = 12,
@@ -91,10 +95,10 @@ def train(
         of.check_places(json=json)
         usual = DetectorTraining(prints=(), held_out=(), out=output)
 
-        def recipe(epochs: int, rate: float) -> Recipe:
+        def recipe(epochs: int, rate: float, averaging: float = 0.0) -> Recipe:
             return Recipe(
                 epochs=epochs, rate=rate, warmup_steps=WARMUP_STEPS, mixed_precision=not full_precision,
-                seed=seed,
+                seed=seed, averaging=averaging,
             )  # fmt: skip
 
         asked = DetectorTraining(
@@ -103,7 +107,7 @@ def train(
             close_ups=recipe(close_epochs, close_rate) if close_epochs else None,
             frames=recipe(frame_epochs, frame_rate), pairs_an_epoch=pairs,
             pictures_a_batch=pictures_at_once, pictures=tuple(pictures or ()),
-            beat_epochs=beat_epochs, temporal=recipe(epochs, rate),
+            beat_epochs=beat_epochs, temporal=recipe(epochs, rate, averaging),
             shape=TemporalShape(
                 embedding=usual.shape.embedding, sensors=usual.shape.sensors, width=width, heads=heads,
                 layers=layers, band=band, dropout=dropout,

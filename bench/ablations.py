@@ -27,8 +27,7 @@ from rich.console import Console
 from torch import Tensor
 
 from bench.machine import data_dir
-from detector.learning.evaluate_images import frame_scores
-from detector.learning.frame_batches import to_grey
+from detector.learning.evaluate_images import as_grey, frame_scores
 from detector.learning.image_figures import image_figures
 from detector.learning.real_images import Split, of_split, read_images, to_ship
 from detector.learning.real_lessons import RealLessons
@@ -36,20 +35,17 @@ from detector.learning.seen import FrameJudge, see
 from detector.learning.sequences import Filed
 from detector.learning.shards import shards_in
 from detector.learning.train import DetectorTraining, learn_frames, learn_temporal
-from detector.model.past import SIGHT_DIM
-from detector.model.temporal import TemporalShape
 from detector.model.watch_model import DEFAULT, load_watch_model
 from detector.training.distributed import running
 from detector.training.recipe import Recipe
-from features.channels import SENSOR_DIM
 
 CLOSE_EPOCHS, FRAME_EPOCHS, PAIRS_AN_EPOCH = 2, 1, 1200
 BEAT_EPOCHS, TEMPORAL_EPOCHS = 20, 6
-USUAL_RATE, AVERAGING = 1e-3, 0.99
-WHOLE_RATE = 0.3
-"""Of the rate of close-ups, that of whole pictures."""
+USUAL = DetectorTraining(prints=(), held_out=(), out=Path())
+USUAL_RATE, WHOLE_RATE = 1e-3, 0.3
+"""The rate, and the share of it that whole pictures have after close-ups."""
 TRUNK = "weights/squeezenet1_1_features.safetensors"
-SHAPE = TemporalShape(embedding=SIGHT_DIM, sensors=SENSOR_DIM)
+SHAPE = USUAL.shape
 BEAT_S = 5
 
 FRAMES: Mapping[str, Mapping[str, Any]] = {
@@ -115,9 +111,8 @@ def frames(
     judge = FrameJudge(network)
 
     def score(pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        shown = to_grey(pictures.float()).to(torch.uint8) if grey else pictures
-        failing = judge.judge(list(shown.permute(0, 2, 3, 1).contiguous().numpy())).failing
-        return failing.astype(np.float32)
+        shown = list(pictures.permute(0, 2, 3, 1).contiguous().numpy())
+        return judge.judge([as_grey(each) for each in shown] if grey else shown).failing.astype(np.float32)
 
     shown = of_split(images, Split.EVAL)
     of_eval = image_figures(shown, frame_scores(judge, shown, grey=grey), 0.0)
@@ -141,7 +136,7 @@ def temporal(
         shape=changed.get("shape", SHAPE), beat_epochs=BEAT_EPOCHS,
         temporal=Recipe(
             epochs=TEMPORAL_EPOCHS, rate=changed.get("rate", USUAL_RATE), warmup_steps=60, seed=seed,
-            averaging=changed.get("averaging", AVERAGING),
+            averaging=changed.get("averaging", USUAL.temporal.averaging),
         ),
     )  # fmt: skip
     with running("cpu") as place:

@@ -80,10 +80,10 @@ def rows(kinds: Sequence[str | None], by_variant: Mapping[str, Told]) -> Iterato
     """A markdown table: kinds down, variants across; the first variant is compared with each other one.
     ``kinds``: of each print, None where nothing fails."""
     (whole, first), *others = by_variant.items()
-    yield "| of the test prints | " + " | ".join(by_variant) + " | "
+    yield "| of the test prints | " + " | ".join(by_variant) + " |"
     yield "|---" * (1 + len(by_variant)) + "|"
-    sure = [wilson(int(each.falsely.sum()), len(each.falsely)) for each in by_variant.values()]
-    yield "| reached falsely | " + " | ".join(f"{each.value:.1%}" for each in sure) + " |"
+    falsely = " | ".join(f"{each.falsely.mean():.1%}" for each in by_variant.values())
+    yield f"| reached falsely | {falsely} |"
     for name, own in TOGETHER.items():
         at = np.flatnonzero([kind in own for kind in kinds])
         if len(at):

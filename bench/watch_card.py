@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import ROOT
+from detector.evaluation.outcome import S_PER_H
 from detector.learning.replay_file import REPLAY, read_replay
 from detector.learning.seen import version_of
 from detector.model.watch_model import DEFAULT, WatchModel, load_watch_model
 
 TEMPLATE = Path(__file__).with_name("watch.card.md")
 REPLAY_TEMPLATE = Path(__file__).with_name("replay.card.md")
-S_PER_H = 3600.0
 FIGURES = ROOT / "bench" / "accuracy.json"
 
 

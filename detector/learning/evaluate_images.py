@@ -132,11 +132,11 @@ def seen_in(judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = Fals
     parts = []
     for at in range(0, len(images), AT_ONCE):
         shown = list(pictures(images[at : at + AT_ONCE]))
-        parts.append(judge.judge([_grey(each) for each in shown] if grey else shown))
+        parts.append(judge.judge([as_grey(each) for each in shown] if grey else shown))
     return SeenFrames(*(np.concatenate(each) for each in zip(*parts or [nothing(0)], strict=True)))
 
 
-def _grey(picture: Picture) -> Picture:
+def as_grey(picture: Picture) -> Picture:
     """As the frame network learns from grey pictures."""
     planes = to_grey(torch.from_numpy(picture).permute(2, 0, 1)[None].float())
     return np.ascontiguousarray(planes[0].permute(1, 2, 0).round().to(torch.uint8).numpy())

@@ -42,7 +42,7 @@ from detector.training.recipe import Recipe
 CLOSE_EPOCHS, FRAME_EPOCHS, PAIRS_AN_EPOCH = 2, 1, 1200
 BEAT_EPOCHS, TEMPORAL_EPOCHS = 20, 6
 USUAL = DetectorTraining(prints=(), held_out=(), out=Path())
-USUAL_RATE, WHOLE_RATE = 1e-3, 0.3
+USUAL_RATE, WHOLE_RATE = 1e-3, 0.6
 """The rate, and the share of it that whole pictures have after close-ups."""
 TRUNK = "weights/squeezenet1_1_features.safetensors"
 SHAPE = USUAL.shape
@@ -100,6 +100,7 @@ def frames(
         frames=Recipe(
             epochs=FRAME_EPOCHS if closely else FRAME_EPOCHS + CLOSE_EPOCHS,
             rate=WHOLE_RATE * rate if closely else rate, warmup_steps=40, seed=seed,
+            averaging=USUAL.frames.averaging,
         ),
     )  # fmt: skip
     with running("cpu") as place:

@@ -16,6 +16,7 @@ import msgspec
 
 from bench.machine import data_dir
 from detector.evaluation.events import HALTING
+from detector.evaluation.outcome import S_PER_H
 from detector.learning.preprocess import recordings_in
 from detector.learning.shards import facts_of, shards_in
 from ingest.errors import SourceError, UsageError
@@ -34,7 +35,6 @@ MEASURED = (NORMAL, KINDS, PHYSICAL)
 """Sets that are measured on, together."""
 CHOSEN_ON = (VALIDATION, QUIET)
 """Sets that thresholds are chosen on, together."""
-S_PER_H = 3600.0
 
 
 class Size(NamedTuple):

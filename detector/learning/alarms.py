@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from detector.alarms import NOWHERE, BeatSeries, alarms_of
 from detector.anomaly import Anomaly, Kind, Reason, State
-from detector.evaluation.outcome import PrintOutcome
+from detector.evaluation.outcome import S_PER_H, PrintOutcome
 from detector.evaluation.outcome import Told as Alarm
 from detector.learning.shards import BEAT_NS, PrintFacts, Told
 from detector.model.kinds import FINE, KINDS
@@ -21,7 +21,6 @@ from detector.verdict import Limits, Probabilities
 from ingest.records import NS_PER_S
 
 SPAN_NS = NS_PER_S
-S_PER_H = 3600.0
 
 
 class Watched(NamedTuple):

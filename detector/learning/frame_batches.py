@@ -30,6 +30,8 @@ PLAIN = 0.005
 anybody can tell from a picture alone; a network would learn by heart the scenes in which it happened."""
 AREA, TURNED_DEG = (0.55, 1.0), 8.0
 """Share of the picture that a crop leaves, and how far it is turned at most."""
+WHOLE_AREA, TILTED = (0.5, 1.3), 0.12
+"""The same share of whole pictures, some of which shrink; and how far they are tilted at most."""
 CLOSE_SIDE, CLOSE_GRID = 128, 7
 """Side of a close-up, pixels, and of the trunk's map of it."""
 ABOUT_FAILURE = 0.85
@@ -79,7 +81,7 @@ def of_pairs(
         moved = _moved(transplanted(together, spread, grounds, rng), rng, close_ups=close_ups)
     pictures = torch.cat([moved[:, :3], moved[:, 3:6]])
     if rng is not None:
-        pictures = augment.as_cameras_differ(pictures, rng)
+        pictures = augment.as_cameras_differ(pictures, rng, widely=not close_ups)
     grid = CLOSE_GRID if close_ups else GRID
     differs = torch.nn.functional.adaptive_avg_pool2d(moved[:, 6:] / WHITE, grid)[:, 0]
     cells = torch.where(differs >= SHOWN, 1.0, torch.where(differs < UNSURE, 0.0, UNKNOWN))
@@ -103,7 +105,7 @@ def _moved(together: Tensor, rng: np.random.Generator, *, close_ups: bool) -> Te
     """Pairs [n, 7, SIDE, SIDE] mirrored and cropped -> [n, 7, side, side]."""
     mirrored = augment.flip(together, rng, down=False)
     if not close_ups:
-        return augment.crop(mirrored, rng, area=AREA, turned_deg=TURNED_DEG)
+        return augment.crop(mirrored, rng, area=WHOLE_AREA, turned_deg=TURNED_DEG, tilted=TILTED)
     middles = np.stack([_middle(differs, rng) for differs in (mirrored[:, 6] > WHITE / 2).numpy()])
     return augment.close_up(mirrored, rng, middles, side=CLOSE_SIDE, area=AREA, turned_deg=TURNED_DEG)
 
@@ -120,14 +122,14 @@ def _middle(
     return (np.array([columns[chosen], rows[chosen]]) + 0.5) / SIDE
 
 
-def of_lessons(lessons: Sequence[Lesson], rng: np.random.Generator) -> Batch:
+def of_lessons(lessons: Sequence[Lesson], rng: np.random.Generator, *, widely: bool = False) -> Batch:
     """Real pictures, mirrored and in other light; they come cropped."""
     pictures = stacked([lesson.picture for lesson in lessons]).float()
     cells = torch.from_numpy(np.stack([lesson.cells for lesson in lessons]))
     mirrored = torch.from_numpy(rng.uniform(0, 1, len(lessons)) < MIRRORED)
     pictures[mirrored], cells[mirrored] = pictures[mirrored].flip(3), cells[mirrored].flip(2)
     return Batch(
-        normalised(augment.as_cameras_differ(pictures, rng)),
+        normalised(augment.as_cameras_differ(pictures, rng, widely=widely)),
         cells,
         torch.tensor([float(lesson.failing) for lesson in lessons]),
         torch.from_numpy(np.stack([lesson.kinds for lesson in lessons])),

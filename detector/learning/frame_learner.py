@@ -110,7 +110,7 @@ class FrameLearner:
         real = None
         if self._real is not None:
             count = -(-len(beats) // PAIRS_A_REAL_ONE) if self._close_ups else len(beats)
-            real = of_lessons(self._real.draw(count, rng), rng)
+            real = of_lessons(self._real.draw(count, rng), rng, widely=not self._close_ups)
         return Shown(self._coloured(pairs), real and self._coloured(real))
 
     def _coloured(self, batch: Batch) -> Batch:

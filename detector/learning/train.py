@@ -85,7 +85,7 @@ class DetectorTraining(msgspec.Struct, frozen=True, kw_only=True):
     trunk: Path | None = None
     backbone: Backbone = "attention"
     close_ups: Recipe | None = Recipe(epochs=10, rate=1e-3, warmup_steps=100)
-    frames: Recipe = Recipe(epochs=6, rate=3e-4, warmup_steps=100)
+    frames: Recipe = Recipe(epochs=10, rate=6e-4, warmup_steps=100, averaging=0.99)
     pairs_an_epoch: int = 3600
     pictures_a_batch: int = 48
     validated: int = 320

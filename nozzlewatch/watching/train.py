@@ -44,9 +44,9 @@ def train(
     ] = 10,
     frame_epochs: Annotated[
         int, typer.Option("--frame-epochs", min=1, help="of the frame network on whole pictures")
-    ] = 6,
+    ] = 10,
     close_rate: Annotated[float, typer.Option("--close-rate", help="its learning rate on close-ups")] = 1e-3,
-    frame_rate: Annotated[float, typer.Option("--frame-rate", help="and on whole pictures")] = 3e-4,
+    frame_rate: Annotated[float, typer.Option("--frame-rate", help="and on whole pictures")] = 6e-4,
     pairs: Annotated[
         int,
         typer.Option(
@@ -62,7 +62,10 @@ def train(
     rate: Annotated[float, typer.Option(help="its learning rate")] = 1e-3,
     averaging: Annotated[
         float,
-        typer.Option(help="what a running mean of its weights keeps in a step; that mean is what ships"),
+        typer.Option(
+            help="what a running mean of its weights, and of the frame network's on whole pictures, keeps in "
+            "a step; that mean is what ships"
+        ),
     ] = 0.99,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="prints at a time, of all processes")
@@ -105,7 +108,7 @@ def train(
             prints=tuple(prints), held_out=tuple(held_out), out=output, data=of.data_of(data_dir),
             trunk=None if backbone == "shufflenet" and trunk is None else trunk_of(trunk), backbone=backbone,
             close_ups=recipe(close_epochs, close_rate) if close_epochs else None,
-            frames=recipe(frame_epochs, frame_rate), pairs_an_epoch=pairs,
+            frames=recipe(frame_epochs, frame_rate, averaging), pairs_an_epoch=pairs,
             pictures_a_batch=pictures_at_once, pictures=tuple(pictures or ()),
             beat_epochs=beat_epochs, temporal=recipe(epochs, rate, averaging),
             shape=TemporalShape(

@@ -23,6 +23,7 @@ CHANGES: tuple[Change, ...] = (
     augment.erase,
     augment.for_surfaces,
     augment.tint,
+    augment.recolour,
     augment.as_cameras_differ,
 )
 
@@ -109,6 +110,28 @@ def test_a_crop_is_turned_about_its_middle_and_only_where_it_is_asked_for() -> N
     assert (tilt.abs() <= np.tan(np.radians(10.0)) + 1e-3).all()
     assert len({round(float(each), 3) for each in tilt}) == 8
     torch.testing.assert_close(augment.crop(rows, np.random.default_rng(0), **whole), rows)
+
+
+def test_a_crop_of_more_than_everything_shrinks_the_picture_within_its_own_border() -> None:
+    given = torch.full((6, 3, 64, 64), 20.0)
+    given[:, :, 16:48, 16:48] = 200.0
+    shrunk = augment.crop(given, rng(), area=(1.44, 1.44), ratio=(1, 1))
+    shares = (shrunk[:, 0] > 110).float().mean((1, 2))
+    assert torch.allclose(shares, torch.full((6,), 0.25 / 1.44), rtol=0.08)
+    assert (shrunk[:, 0, 0, 0] == 20).all()
+
+
+def test_a_tilted_picture_is_larger_on_one_side_and_each_by_its_own_tilt() -> None:
+    across = torch.arange(64.0).view(1, 1, 1, 64).expand(16, 3, 64, 64)  # each column its own number
+    tilted = augment.crop(across, rng(), area=(1, 1), ratio=(1, 1), tilted=0.3)
+    row = tilted[:, 0, 32]
+    left, right = row[:, 24] - row[:, 16], row[:, 48] - row[:, 40]  # columns of before in eight of now
+    larger = left / right
+    assert larger.max() > 1.2
+    assert larger.min() < 1 / 1.2
+    assert len({round(float(each), 3) for each in larger}) == 16
+    torch.testing.assert_close(row[:, 31:33].mean(1), torch.full((16,), 31.5), atol=0.5, rtol=0)
+    assert torch.equal(augment.crop(across, rng(), tilted=0.0), augment.crop(across, rng()))
 
 
 def test_a_close_up_shows_what_lies_about_its_point_at_the_scale_of_the_whole() -> None:
@@ -200,6 +223,26 @@ def test_tinting_changes_channels_apart_and_some_pictures_lose_all_colour() -> N
     assert 10 < int(grey.sum()) < 30
     factors = (after[~grey] / before[~grey]).clamp(0.5, 2).mean((2, 3))
     assert float(factors.std(1).min()) > 0.005
+
+
+def test_other_colours_are_one_turn_of_all_hues_and_greys_stay() -> None:
+    grey = torch.linspace(0, 255, 16).view(1, 1, 1, 16).expand(8, 3, 16, 16)
+    torch.testing.assert_close(augment.recolour(grey, rng(), chance=1.0), grey, atol=1e-3, rtol=0)
+    red = torch.tensor([90.0, 90.0, 150.0]).view(1, 3, 1, 1).expand(64, 3, 8, 8)
+    after = augment.recolour(red, rng(), chance=1.0, saturation=(1.0, 1.0))
+    torch.testing.assert_close(after.mean(1), red.mean(1))  # as bright as before
+    off_grey = after[:, :, 0, 0] - after.mean(1)[:, None, 0, 0]
+    torch.testing.assert_close(off_grey.norm(dim=1), torch.full((64,), 48.989796))  # and as strong
+    assert set(off_grey.argmax(1).tolist()) == {0, 1, 2}
+    assert 16 < int((augment.recolour(red, rng()) != red).any(1).any(1).any(1).sum()) < 48
+
+
+def test_cameras_that_differ_widely_change_more_and_nothing_moves() -> None:
+    before = pictures(64)
+    before[:, :, 8:12, 20:24] = 255.0
+    far, near = (augment.as_cameras_differ(before, rng(), widely=widely).mean(1) for widely in (True, False))
+    assert (far - before.mean(1)).abs().mean() > 1.2 * (near - before.mean(1)).abs().mean()
+    assert (far[:, 9:11, 21:23].mean((1, 2)) >= far.mean((1, 2))).all()
 
 
 def test_cameras_that_differ_leave_everything_in_its_place() -> None:

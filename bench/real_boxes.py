@@ -19,8 +19,8 @@ import numpy.typing as npt
 from bench.machine import data_dir
 from detector.anomaly import Box
 from detector.learning.box_precision import box_average_precision
-from detector.learning.evaluate_images import SEED
 from detector.learning.image_parts import learn_and_held_out
+from detector.learning.image_thresholds import SEED
 from detector.learning.real_images import RealImage, pictures, read_images, to_ship
 from detector.learning.seen import FrameJudge
 from detector.model.failure_map import SHARES, SIZE_POWER, found_boxes, logits_of

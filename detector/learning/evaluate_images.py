@@ -14,7 +14,7 @@ from detector.alarms import BeatSeries, alarms_of
 from detector.anomaly import State
 from detector.learning.frame_batches import to_grey
 from detector.learning.image_figures import image_figures
-from detector.learning.image_parts import learn_and_held_out
+from detector.learning.image_thresholds import chosen_on_held_out
 from detector.learning.methods import of_model
 from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
 from detector.learning.seen import AT_ONCE, FrameJudge, SeenFrames, nothing, peaks_of
@@ -30,25 +30,43 @@ from ingest.records import NS_PER_S
 
 SEQUENCES = ("emptydeck", "hiltes", "mysticaldawn_fixedcam")
 """Sources whose images are series of frames of one camera."""
-SEED = 0
-"""Of the part of ``train`` that choices are made on: what ``nozzlewatch train`` holds out by itself."""
+WHEN_CALLED = ("false_frames", "false_frames_ci", "precision", "recall", "f1")
+"""Figures of a source that go by a threshold."""
 
 
 def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[str, Any]:
-    """Measure on real images of the split ``eval``; the threshold is chosen on held-out ones of ``train``.
+    """Measure on real images of the split ``eval``; thresholds are chosen on held-out ones of ``train``.
 
-    As ``image_figures``, with ``threshold`` (of a picture's logit) and ``sequences`` (``sequence_figures``).
+    As ``image_figures``, with ``threshold`` (of a picture's logit), ``careful`` (the threshold that one in a
+    hundred held-out normal pictures reaches, and by source what it makes of them) and ``sequences``
+    (``sequence_figures``).
     Raises UsageError where the manifest holds nothing to measure or to choose on.
     """
     images = read_images(data)
     judge = FrameJudge(model.frame, threads)
-    threshold = _threshold(judge, to_ship(images))
+    thresholds = chosen_on_held_out(lambda some: _failing(judge, some), to_ship(images))
     shown = of_split(images, Split.EVAL)
     if not shown:
         raise UsageError(f"{data}: found no real image of the split eval, expected some to measure on")
     seen = seen_in(judge, shown)
-    figures = image_figures(shown, seen.failing.astype(np.float64), threshold, maps=logits_of(seen.where))
-    return figures | {"threshold": threshold, "sequences": sequence_figures(model, shown, seen)}
+    scores = seen.failing.astype(np.float64)
+    figures = image_figures(shown, scores, thresholds.even, maps=logits_of(seen.where))
+    return figures | {
+        "threshold": thresholds.even,
+        "careful": {"threshold": thresholds.careful} | _when_careful(shown, scores, thresholds.careful),
+        "sequences": sequence_figures(model, shown, seen),
+    }
+
+
+def _when_careful(
+    images: Sequence[RealImage], scores: npt.NDArray[np.float64], threshold: float
+) -> dict[str, Any]:
+    found = image_figures(images, scores, threshold)
+    return {
+        source: {name: one[name] for name in WHEN_CALLED if name in one}
+        for source, one in found.items()
+        if isinstance(one, dict)
+    }
 
 
 def sequence_figures(model: WatchModel, images: Sequence[RealImage], seen: SeenFrames) -> dict[str, Any]:
@@ -127,6 +145,10 @@ def frame_scores(
     return seen_in(judge, images, grey=grey).failing.astype(np.float64)
 
 
+def _failing(judge: FrameJudge, shown: Sequence[Picture]) -> npt.NDArray[np.float64]:
+    return judge.judge(list(shown)).failing.astype(np.float64)
+
+
 def seen_in(judge: FrameJudge, images: Sequence[RealImage], *, grey: bool = False) -> SeenFrames:
     """What is seen in the images, some of them read at a time."""
     parts = []
@@ -140,23 +162,3 @@ def as_grey(picture: Picture) -> Picture:
     """As the frame network learns from grey pictures."""
     planes = to_grey(torch.from_numpy(picture).permute(2, 0, 1)[None].float())
     return np.ascontiguousarray(planes[0].permute(1, 2, 0).round().to(torch.uint8).numpy())
-
-
-def _threshold(judge: FrameJudge, images: Sequence[RealImage]) -> float:
-    """The score from which on as many failing images as can be are called so and as few normal ones, on the
-    held-out part of the sources with both labels."""
-    held_out = [images[int(at)] for at in learn_and_held_out(images, SEED).held_out] if images else []
-    chosen_on = [image for image in held_out if _has_both_labels(held_out, image.source)]
-    if not chosen_on:
-        raise UsageError(
-            "found no real source of the split train with both labels, expected one to choose a threshold on"
-        )
-    scores = frame_scores(judge, chosen_on)
-    failing = np.array([image.failing for image in chosen_on])
-    levels = np.unique(scores)
-    right = [(scores[failing] >= level).mean() + (scores[~failing] < level).mean() for level in levels]
-    return float(levels[int(np.argmax(right))])
-
-
-def _has_both_labels(images: Sequence[RealImage], source: str) -> bool:
-    return len({image.failing for image in images if image.source == source}) > 1

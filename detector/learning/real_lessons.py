@@ -97,7 +97,7 @@ class RealLessons:
             if len({image.failing for image in own}) > 1:
                 labels = np.array([image.failing for image in own])
                 found[f"real_{source}"] = roc_auc(score(_stacked([picture(image) for image in own])), labels)
-            crops = [pair for image in own if (pair := _crops(image)) is not None]
+            crops = [pair for image in own if (pair := with_and_without(image)) is not None]
             if crops:
                 scores = score(_stacked([picture_of for pair in crops for picture_of in pair]))
                 labels = np.arange(len(scores)) % 2 == 0
@@ -135,8 +135,9 @@ def _nearly_whole(rng: np.random.Generator, boxes: Sequence[Box] = ()) -> Crop:
     return Crop(area, moved(boxes, area))
 
 
-def _crops(image: RealImage) -> tuple[Picture, Picture] | None:
-    """A part with the failure and one without it, always the same; None where there is no room."""
+def with_and_without(image: RealImage) -> tuple[Picture, Picture] | None:
+    """A part with the failure and one without it, always the same; None where there are no boxes, or no room
+    beside them."""
     rng = np.random.default_rng(image.dhash % 2**32)
     without = area_without(image.boxes, rng, HELD_OUT_SIDE) if image.boxes else None
     if without is None:

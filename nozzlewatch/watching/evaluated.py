@@ -94,6 +94,7 @@ def print_images(images: Mapping[str, Any], console: Console) -> None:
     if "mean_auc" in images:
         told = count_text(images["mean_auc"], _ci(images, "mean_auc_ci"), 3)
         console.print(f"mean AUC of the sources with both labels: {told}", markup=False)
+    console.print(_careful(images["careful"]), soft_wrap=True, markup=False)
     series = images["sequences"]
     console.print(
         f"series of real frames, camera alone: {series['found']} of {series['failing']} failing ones found, "
@@ -130,6 +131,19 @@ def _missing(one: Figures) -> str:
     false_alarms = count_text(one.false_alarms_per_print_hour, one.false_alarms_ci, 3)
     found, delay = share_text(one.recall, one.recall_ci), seconds_text(one.delay_median_s)
     return f"{mistakes} mistakes per 100, {false_alarms} false alarms / h, recall {found}, delay {delay}"
+
+
+def _careful(careful: Mapping[str, Any]) -> str:
+    """What is found, and what is called failing falsely, where one is careful."""
+    told = [
+        f"{source} {_share(one, 'recall')} found, {_share(one, 'false_frames')} falsely"
+        for source, one in careful.items()
+        if isinstance(one, Mapping) and "false_frames" in one
+    ]
+    return (
+        f"called failing from {careful['threshold']:.1f} on, which one in a hundred held-out normal pictures "
+        f"reaches: {'; '.join(told)}"
+    )
 
 
 def _image_row(one: Mapping[str, Any]) -> tuple[str, ...]:

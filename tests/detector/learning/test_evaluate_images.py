@@ -36,7 +36,9 @@ def measured() -> list[dict[str, str]]:
 
 def test_each_source_stands_by_itself(tmp_path: Path) -> None:
     found = evaluate_images(small_model(), folder(tmp_path, *learned(), *measured()))
-    assert set(found) == {"web", "emptydeck", "threshold", "sequences"}
+    assert set(found) == {"web", "emptydeck", "threshold", "careful", "sequences"}
+    assert found["careful"].keys() == {"threshold", "web", "emptydeck"}
+    assert found["careful"]["emptydeck"].keys() == {"false_frames"}  # one print: no interval
     assert (found["web"]["frames"], found["web"]["failing"]) == (2, 1)
     assert found["web"]["auc"] in (0.0, 0.5, 1.0)
     assert "auc" not in found["emptydeck"]

@@ -74,7 +74,7 @@ TEMPORAL: Mapping[str, Mapping[str, Any]] = {
     "last weights instead of their mean": {"averaging": 0.0},
     "1 layer": {"shape": replace(SHAPE, layers=1)},
     "width 48": {"shape": replace(SHAPE, width=48)},
-    "width 192": {"shape": replace(SHAPE, width=192)},
+    "width 96": {"shape": replace(SHAPE, width=96)},
     **{f"context {60 * m // 2} s": {"shape": replace(SHAPE, band=60 * m // 2 // BEAT_S)} for m in (1, 2, 20)},
     "rate 5e-4": {"rate": 5e-4},
     "rate 1e-4": {"rate": 1e-4},

@@ -38,7 +38,7 @@ class TemporalShape(msgspec.Struct, frozen=True, kw_only=True):
 
     embedding: int
     sensors: int
-    width: int = 96
+    width: int = 192
     heads: int = 4
     layers: int = 2
     band: int = 48

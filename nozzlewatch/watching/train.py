@@ -70,7 +70,7 @@ def train(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="prints at a time, of all processes")
     ] = 12,
-    width: Annotated[int, typer.Option(min=1, help="of the temporal network's tokens")] = 96,
+    width: Annotated[int, typer.Option(min=1, help="of the temporal network's tokens")] = 192,
     heads: Annotated[int, typer.Option(min=1, help="of its attention; they divide the width")] = 4,
     layers: Annotated[int, typer.Option(min=1)] = 2,
     band: Annotated[int, typer.Option(min=1, help="beats of 5 s that each layer looks back on")] = 48,

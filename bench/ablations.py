@@ -42,7 +42,8 @@ from detector.training.recipe import Recipe
 CLOSE_EPOCHS, FRAME_EPOCHS, PAIRS_AN_EPOCH = 2, 1, 1200
 BEAT_EPOCHS, TEMPORAL_EPOCHS = 20, 6
 USUAL = DetectorTraining(prints=(), held_out=(), out=Path())
-USUAL_RATE, WHOLE_RATE = 1e-3, 0.6
+USUAL_RATE = USUAL.temporal.rate
+WHOLE_RATE = USUAL.frames.rate / USUAL_RATE
 """The rate, and the share of it that whole pictures have after close-ups."""
 TRUNK = "weights/squeezenet1_1_features.safetensors"
 SHAPE = USUAL.shape

@@ -13,7 +13,7 @@ import torch
 from detector.alarms import BeatSeries, alarms_of
 from detector.anomaly import State
 from detector.learning.frame_batches import to_grey
-from detector.learning.image_figures import image_figures
+from detector.learning.image_figures import called_figures, image_figures
 from detector.learning.image_thresholds import chosen_on_held_out
 from detector.learning.methods import of_model
 from detector.learning.real_images import RealImage, Split, of_split, pictures, read_images, to_ship
@@ -30,8 +30,6 @@ from ingest.records import NS_PER_S
 
 SEQUENCES = ("emptydeck", "hiltes", "mysticaldawn_fixedcam")
 """Sources whose images are series of frames of one camera."""
-WHEN_CALLED = ("false_frames", "false_frames_ci", "precision", "recall", "f1")
-"""Figures of a source that go by a threshold."""
 
 
 def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[str, Any]:
@@ -53,19 +51,8 @@ def evaluate_images(model: WatchModel, data: Path, *, threads: int = 1) -> dict[
     figures = image_figures(shown, scores, thresholds.even, maps=logits_of(seen.where))
     return figures | {
         "threshold": thresholds.even,
-        "careful": {"threshold": thresholds.careful} | _when_careful(shown, scores, thresholds.careful),
+        "careful": {"threshold": thresholds.careful} | called_figures(shown, scores, thresholds.careful),
         "sequences": sequence_figures(model, shown, seen),
-    }
-
-
-def _when_careful(
-    images: Sequence[RealImage], scores: npt.NDArray[np.float64], threshold: float
-) -> dict[str, Any]:
-    found = image_figures(images, scores, threshold)
-    return {
-        source: {name: one[name] for name in WHEN_CALLED if name in one}
-        for source, one in found.items()
-        if isinstance(one, dict)
     }
 
 

@@ -7,7 +7,7 @@ over those that hold both labels. Nothing here chooses anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,8 +49,7 @@ def image_figures(
     if len(scores) != len(images) or (maps is not None and len(maps) != len(images)):
         raise ValueError(f"found {len(scores)} scores and perhaps maps, expected one of {len(images)} images")
     figures: Figures = {}
-    for source in dict.fromkeys(image.source for image in images):
-        at = np.array([number for number, image in enumerate(images) if image.source == source])
+    for source, at in _sources(images):
         those = [images[number] for number in at]
         figures[source] = source_figures(those, scores[at], threshold, seed)
         boxed = None if maps is None else _map50(those, maps[at])
@@ -60,12 +59,21 @@ def image_figures(
     return figures | mean_auc(images, scores, seed)
 
 
+def called_figures(images: Sequence[RealImage], scores: Floats, threshold: float, seed: int = 1) -> Figures:
+    """By source, those of ``source_figures`` that go by the threshold alone."""
+    figures: Figures = {}
+    for source, at in _sources(images):
+        those = [images[number] for number in at]
+        figures[source] = _called(_failing(those), scores[at] >= threshold, prints(those), seed)
+    return figures
+
+
 def source_figures(images: Sequence[RealImage], scores: Floats, threshold: float, seed: int = 1) -> Figures:
     """Counts; ``auc`` with ``auc_ci``, ``precision``, ``recall``, ``f1`` as far as the labels allow.
 
     ``false_frames`` is the share of normal images that are called failing.
     """
-    failing, called, groups = _failing(images), scores >= threshold, prints(images)
+    failing, groups = _failing(images), prints(images)
     several = all(len(np.unique(groups[failing == label])) >= MIN_PRINTS for label in (False, True))
     figures: Figures = {
         "frames": len(images),
@@ -73,14 +81,10 @@ def source_figures(images: Sequence[RealImage], scores: Floats, threshold: float
         "prints": len(np.unique(groups)),
     }
     if failing.any() and not failing.all():
-        figures |= {"auc": roc_auc(scores, failing)} | _judged(failing, called)
+        figures["auc"] = roc_auc(scores, failing)
         draws = draws_of_auc(scores, failing, groups, seed=seed) if several else None
         figures |= {} if draws is None else {"auc_ci": _ends(auc_interval(figures["auc"], draws))}
-    elif failing.any():
-        figures["recall"] = float(called.mean())
-    if not failing.all():
-        figures |= _false_frames(called[~failing], groups[~failing], seed)
-    return figures
+    return figures | _called(failing, scores >= threshold, groups, seed)
 
 
 def mean_auc(images: Sequence[RealImage], scores: Floats, seed: int = 1) -> Figures:
@@ -100,6 +104,26 @@ def mean_auc(images: Sequence[RealImage], scores: Floats, seed: int = 1) -> Figu
         draws.append(draws_of_auc(scores[at], failing, prints(those), seed=seed + number))
     interval = auc_interval(float(np.mean(values)), np.mean(draws, axis=0))
     return {"mean_auc": interval.value, "mean_auc_ci": _ends(interval)}
+
+
+def _sources(images: Sequence[RealImage]) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Each source and which images are its."""
+    for source in dict.fromkeys(image.source for image in images):
+        yield source, np.array([number for number, image in enumerate(images) if image.source == source])
+
+
+def _called(
+    failing: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], seed: int
+) -> Figures:
+    """Of images of one source of which some are called failing, what the labels allow to say of that."""
+    figures: Figures = {}
+    if failing.any() and not failing.all():
+        figures |= _judged(failing, called)
+    elif failing.any():
+        figures["recall"] = float(called.mean())
+    if not failing.all():
+        figures |= _false_frames(called[~failing], groups[~failing], seed)
+    return figures
 
 
 def _judged(failing: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_]) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from detector.anomaly import Kind
+from detector.learning.train import DetectorTraining
 from detector.model.frame_network import build_frame_network
 from detector.model.watch_model import load_watch_model
 from detector.model.weights import save_weights
 from ingest.errors import UsageError
 from nozzlewatch.cli import app
 from nozzlewatch.watching.options import MANIFEST, check_places, data_of
+from nozzlewatch.watching.train import train
 from tests.detector.learning.tiny_prints import tiny, write_prints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -100,3 +103,15 @@ def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path: Path) 
         check_places(report=tmp_path)
     with pytest.raises(UsageError, match=r"--json .*: found no folder"):
         check_places(json=str(tmp_path / "absent" / "file"))
+
+
+def test_its_defaults_are_those_of_the_training() -> None:
+    usual = DetectorTraining(prints=(), held_out=(), out=Path())
+    said = {name: one.default for name, one in inspect.signature(train).parameters.items()}
+    assert usual.close_ups is not None
+    assert (said["close_epochs"], said["close_rate"]) == (usual.close_ups.epochs, usual.close_ups.rate)
+    assert (said["frame_epochs"], said["frame_rate"]) == (usual.frames.epochs, usual.frames.rate)
+    assert (said["epochs"], said["rate"]) == (usual.temporal.epochs, usual.temporal.rate)
+    assert said["averaging"] == usual.frames.averaging == usual.temporal.averaging
+    shape = {name: getattr(usual.shape, name) for name in ("width", "heads", "layers", "band", "dropout")}
+    assert {name: said[name] for name in shape} == shape
